@@ -1,0 +1,1 @@
+//! Factors: pure functions that tell whether a response proves possession of an authenticator.

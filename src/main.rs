@@ -1,0 +1,2 @@
+//! The `countersign` binary: everything is in the library.
+fn main() {}
