@@ -54,6 +54,45 @@ text_id! {
     Accessor
 }
 
+/// The length of a [`BlindKey`]: 128 bits of a keyed hash, which nobody without the index key can compute or invert.
+pub const BLIND_KEY_BYTES: usize = 16;
+
+/// What a record is called, or found by, instead of its name: a keyed hash. Written in hex.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BlindKey([u8; BLIND_KEY_BYTES]);
+
+impl AsRef<[u8]> for BlindKey {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<[u8; BLIND_KEY_BYTES]> for BlindKey {
+    fn from(bytes: [u8; BLIND_KEY_BYTES]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for BlindKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl Serialize for BlindKey {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for BlindKey {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
+        bytes.try_into().map(Self).map_err(|_| serde::de::Error::custom("a blind key has 16 bytes"))
+    }
+}
+
 impl NamespaceId {
     /// The root namespace's id.
     pub fn root() -> Self {
