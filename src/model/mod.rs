@@ -1,0 +1,13 @@
+//! The nouns and their rules: pure data, pure functions, no storage and no clock.
+//!
+//! The serde form of each noun is its stored form; changing one is a migration.
+
+pub mod clock_guard;
+pub mod enrolment;
+pub mod entity;
+pub mod guard;
+pub mod method;
+pub mod namespace;
+pub mod provider;
+mod stored;
+pub mod token;
