@@ -11,6 +11,8 @@ use std::future::Future;
 use crate::time::Timestamp;
 
 pub mod sqlite;
+pub mod table;
+pub mod tables;
 
 /// One noun's table, as a backend needs to know it.
 #[derive(Debug)]

@@ -1,0 +1,102 @@
+//! The verbs: one file for each group of use cases, as synchronous functions over a transaction.
+//!
+//! A verb reads, decides and writes through [`Tx`](crate::storage::Tx), and returns what happened. It knows no HTTP and no wire format, reads
+//! no clock and calls nobody. Fresh ids and seeds come in with the command, so that a job can run twice.
+
+use crate::id::{EntityId, MethodId};
+use crate::model::entity::MetadataError;
+use crate::model::namespace::NameError;
+use crate::{seal, storage};
+
+pub use crate::storage::table::Access;
+
+pub mod access;
+pub mod clock;
+pub mod enrolments;
+pub mod entities;
+pub mod merging;
+pub mod methods;
+pub mod namespaces;
+pub mod purging;
+pub mod sealing;
+pub mod tokens;
+pub mod verification;
+
+/// Why a command was not carried out. Nothing was changed. A wrong passcode is not among these: that is an outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// The seal is closed, or does not open.
+    #[error(transparent)]
+    Seal(#[from] seal::Error),
+    /// The caller may not do this.
+    #[error("permission denied")]
+    Denied,
+
+    /// The text cannot be a namespace's name.
+    #[error("no name for a namespace")]
+    NamespaceName(#[source] NameError),
+    /// No such namespace.
+    #[error("namespace not found")]
+    UnknownNamespace,
+    /// The namespace still has others below it.
+    #[error("the namespace has child namespaces")]
+    NamespaceHasChildren,
+
+    /// No such method.
+    #[error("no such method")]
+    UnknownMethod,
+    /// The method is of another kind than asked for.
+    #[error("the method is of another kind")]
+    OtherKind,
+    /// The method lives in a namespace from which, or in which, this cannot be done.
+    #[error("the method lives in another namespace")]
+    OtherNamespace,
+    /// Another method of the namespace has the name.
+    #[error("another method is called {0}")]
+    MethodNameTaken(String),
+
+    /// No such entity.
+    #[error("no such entity")]
+    UnknownEntity,
+    /// The entity lives in another namespace than the request's.
+    #[error("the entity lives in another namespace")]
+    EntityElsewhere,
+    /// The method's namespace is neither the entity's nor above it.
+    #[error("the entity's namespace {entity:?} is outside of the method's {method:?}")]
+    OutsideMethod {
+        /// The path of the entity's namespace.
+        entity: String,
+        /// The path of the method's.
+        method: String,
+    },
+    /// Another entity of the namespace has the name.
+    #[error("entity name is already in use")]
+    EntityNameTaken,
+    /// The policy `root` cannot be given this way.
+    #[error("policies cannot contain root")]
+    RootPolicy,
+    /// The metadata are not acceptable.
+    #[error("metadata")]
+    Metadata(#[source] MetadataError),
+    /// The text is too long to be a name.
+    #[error("name is too long (limit: 512 bytes)")]
+    NameTooLong,
+    /// Both entities of a merge are enrolled under this method.
+    #[error("both entities are enrolled under the method {method}")]
+    ConflictingEnrolments {
+        /// The method.
+        method: MethodId,
+        /// The entity that was to be merged away.
+        from: EntityId,
+    },
+    /// An entity of a merge is not there.
+    #[error("an entity of the merge is not there")]
+    MergeSource,
+
+    /// A token was asked for that must not be made.
+    #[error("the token cannot be made")]
+    Token(#[source] tokens::Refusal),
+}

@@ -1,0 +1,57 @@
+//! Destroying what a deletion left behind, a batch at a time, so that no deletion holds up the writer.
+//!
+//! What is purged has been unreachable since the deletion committed. The list of what is left survives a restart.
+
+use super::{Access, Error, enrolments, entities};
+use crate::storage::Tx;
+use crate::storage::table::Stored;
+use crate::storage::tables::{
+    ENROLMENT_BY_METHOD, ENROLMENTS, ENTITIES, ENTITY_BY_NAMESPACE, METHOD_BY_NAMESPACE, METHODS, PURGES, Purge,
+    TOKEN_BY_NAMESPACE, TOKEN_BY_PARENT, TOKENS, enrolment_method_key, entity_namespace_key, method_key,
+    method_namespace_key, token_namespace_key,
+};
+
+/// Destroy about `limit` records of one deletion. Says whether there may be more to do.
+pub fn step(tx: &mut dyn Tx, access: &Access, limit: usize) -> Result<bool, Error> {
+    let Some(purge) = PURGES.first(tx, access)? else { return Ok(false) };
+    let left = match &purge {
+        Purge::Namespace(id) => {
+            let tokens = TOKENS.find_some(tx, access, TOKEN_BY_NAMESPACE, token_namespace_key(access, id), limit)?;
+            let entities =
+                ENTITIES.find_some(tx, access, ENTITY_BY_NAMESPACE, entity_namespace_key(access, id), limit)?;
+            let methods =
+                METHODS.find_some(tx, access, METHOD_BY_NAMESPACE, method_namespace_key(access, id), limit)?;
+            for token in &tokens {
+                TOKENS.delete(tx, token.key)?;
+            }
+            for entity in &entities {
+                entities::destroy(tx, access, entity)?;
+            }
+            for method in &methods {
+                METHODS.delete(tx, method_key(access, &method.id))?;
+                PURGES.put(tx, access, &Purge::Method(method.id.clone()))?;
+            }
+            tokens.len() + entities.len() + methods.len()
+        }
+        Purge::Method(id) => {
+            let enrolments =
+                ENROLMENTS.find_some(tx, access, ENROLMENT_BY_METHOD, enrolment_method_key(access, id), limit)?;
+            for enrolment in &enrolments {
+                enrolments::remove(tx, access, &enrolment.entity, &enrolment.method)?;
+            }
+            enrolments.len()
+        }
+        Purge::Children(parent) => {
+            let children = TOKENS.find_some(tx, access, TOKEN_BY_PARENT, *parent, limit)?;
+            for child in &children {
+                TOKENS.delete(tx, child.key)?;
+                PURGES.put(tx, access, &Purge::Children(child.key))?;
+            }
+            children.len()
+        }
+    };
+    if left == 0 {
+        PURGES.delete(tx, purge.key(access))?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,324 @@
+//! The catalogue: every noun's table, what its records are called and what they are found by.
+
+use super::table::{Access, Stored, Table};
+use super::{Expiry, Index, Schema};
+use crate::id::{Accessor, BlindKey, EntityId, MethodId, NamespaceId};
+use crate::model::clock_guard::ClockGuard;
+use crate::model::enrolment::Enrolment;
+use crate::model::entity::{Entity, fold_name};
+use crate::model::guard::Guard;
+use crate::model::method::Method;
+use crate::model::namespace::Namespace;
+use crate::model::token::Token;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Every table there is.
+pub const ALL: &[&Schema] = &[&SEAL, &CLOCK, &NAMESPACE, &ENTITY, &METHOD, &ENROLMENT, &GUARD, &SPENT, &TOKEN, &PURGE];
+
+/// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
+pub static SEAL: Schema = Schema { name: "seal", indexes: &[], expiry: Expiry::Never };
+
+static CLOCK: Schema = Schema { name: "clock", indexes: &[], expiry: Expiry::Never };
+static GUARD: Schema = Schema { name: "guard", indexes: &[], expiry: Expiry::Column };
+static PURGE: Schema = Schema { name: "purge", indexes: &[], expiry: Expiry::Never };
+
+/// Accepted time steps: [`spent_id`]s without a body. Rows of one moment lie together and go by range.
+pub static SPENT: Schema = Schema { name: "spent", indexes: &[], expiry: Expiry::IdPrefix };
+
+/// What a spent step's record is called: the moment its codes stop being good, then whose it is.
+pub fn spent_id(window_end: Timestamp, enrolment: BlindKey) -> Vec<u8> {
+    let mut id = window_end.as_millis().to_be_bytes().to_vec();
+    id.extend_from_slice(enrolment.as_ref());
+    id
+}
+
+/// Namespaces.
+pub const NAMESPACES: Table<Namespace> = Table::new();
+static NAMESPACE: Schema = Schema {
+    name: "namespace",
+    indexes: &[Index { name: "id", unique: true }, Index { name: "parent", unique: false }],
+    expiry: Expiry::Never,
+};
+/// The index of namespaces by id.
+pub const NAMESPACE_BY_ID: usize = 0;
+/// The index of namespaces by the path of the one above.
+pub const NAMESPACE_BY_PARENT: usize = 1;
+
+/// What the namespace at `path` is called.
+pub fn namespace_key(access: &Access, path: &str) -> BlindKey {
+    access.blind("namespace", &[path])
+}
+
+/// The key of `id` in [`NAMESPACE_BY_ID`].
+pub fn namespace_id_key(access: &Access, id: &NamespaceId) -> BlindKey {
+    access.blind("namespace.id", &[id.as_str()])
+}
+
+/// The key of `path` in [`NAMESPACE_BY_PARENT`].
+pub fn namespace_parent_key(access: &Access, path: &str) -> BlindKey {
+    access.blind("namespace.parent", &[path])
+}
+
+impl Stored for Namespace {
+    const SCHEMA: &'static Schema = &NAMESPACE;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        namespace_key(access, &self.scope.path)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![
+            (NAMESPACE_BY_ID, namespace_id_key(access, &self.scope.id)),
+            (NAMESPACE_BY_PARENT, namespace_parent_key(access, self.parent_path())),
+        ]
+    }
+}
+
+/// Entities.
+pub const ENTITIES: Table<Entity> = Table::new();
+static ENTITY: Schema = Schema {
+    name: "entity",
+    indexes: &[Index { name: "name", unique: true }, Index { name: "namespace", unique: false }],
+    expiry: Expiry::Never,
+};
+/// The index of entities by namespace and name, without regard to case.
+pub const ENTITY_BY_NAME: usize = 0;
+/// The index of entities by namespace.
+pub const ENTITY_BY_NAMESPACE: usize = 1;
+
+/// What the entity `id` is called.
+pub fn entity_key(access: &Access, id: &EntityId) -> BlindKey {
+    access.blind("entity", &[id.as_str()])
+}
+
+/// The key of a name in [`ENTITY_BY_NAME`].
+pub fn entity_name_key(access: &Access, namespace: &NamespaceId, name: &str) -> BlindKey {
+    access.blind("entity.name", &[namespace.as_str(), &fold_name(name)])
+}
+
+/// The key of a namespace in [`ENTITY_BY_NAMESPACE`].
+pub fn entity_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("entity.namespace", &[namespace.as_str()])
+}
+
+impl Stored for Entity {
+    const SCHEMA: &'static Schema = &ENTITY;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        entity_key(access, &self.id)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![
+            (ENTITY_BY_NAME, entity_name_key(access, &self.scope.id, &self.name)),
+            (ENTITY_BY_NAMESPACE, entity_namespace_key(access, &self.scope.id)),
+        ]
+    }
+}
+
+/// Methods.
+pub const METHODS: Table<Method> = Table::new();
+static METHOD: Schema = Schema {
+    name: "method",
+    indexes: &[Index { name: "name", unique: true }, Index { name: "namespace", unique: false }],
+    expiry: Expiry::Never,
+};
+/// The index of named methods by namespace and name.
+pub const METHOD_BY_NAME: usize = 0;
+/// The index of methods by namespace.
+pub const METHOD_BY_NAMESPACE: usize = 1;
+
+/// What the method `id` is called.
+pub fn method_key(access: &Access, id: &MethodId) -> BlindKey {
+    access.blind("method", &[id.as_str()])
+}
+
+/// The key of a name in [`METHOD_BY_NAME`].
+pub fn method_name_key(access: &Access, namespace: &NamespaceId, name: &str) -> BlindKey {
+    access.blind("method.name", &[namespace.as_str(), name])
+}
+
+/// The key of a namespace in [`METHOD_BY_NAMESPACE`].
+pub fn method_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("method.namespace", &[namespace.as_str()])
+}
+
+impl Stored for Method {
+    const SCHEMA: &'static Schema = &METHOD;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        method_key(access, &self.id)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        let mut entries = vec![(METHOD_BY_NAMESPACE, method_namespace_key(access, &self.scope.id))];
+        if !self.name.is_empty() {
+            entries.push((METHOD_BY_NAME, method_name_key(access, &self.scope.id, &self.name)));
+        }
+        entries
+    }
+}
+
+/// Enrolments.
+pub const ENROLMENTS: Table<Enrolment> = Table::new();
+static ENROLMENT: Schema = Schema {
+    name: "enrolment",
+    indexes: &[Index { name: "entity", unique: false }, Index { name: "method", unique: false }],
+    expiry: Expiry::Never,
+};
+/// The index of enrolments by entity.
+pub const ENROLMENT_BY_ENTITY: usize = 0;
+/// The index of enrolments by method.
+pub const ENROLMENT_BY_METHOD: usize = 1;
+
+/// What the enrolment of `entity` under `method` is called, and its guard, and its spent steps: they outlive it.
+pub fn enrolment_key(access: &Access, entity: &EntityId, method: &MethodId) -> BlindKey {
+    access.blind("enrolment", &[entity.as_str(), method.as_str()])
+}
+
+/// The key of an entity in [`ENROLMENT_BY_ENTITY`].
+pub fn enrolment_entity_key(access: &Access, entity: &EntityId) -> BlindKey {
+    access.blind("enrolment.entity", &[entity.as_str()])
+}
+
+/// The key of a method in [`ENROLMENT_BY_METHOD`].
+pub fn enrolment_method_key(access: &Access, method: &MethodId) -> BlindKey {
+    access.blind("enrolment.method", &[method.as_str()])
+}
+
+impl Stored for Enrolment {
+    const SCHEMA: &'static Schema = &ENROLMENT;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        enrolment_key(access, &self.entity, &self.method)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![
+            (ENROLMENT_BY_ENTITY, enrolment_entity_key(access, &self.entity)),
+            (ENROLMENT_BY_METHOD, enrolment_method_key(access, &self.method)),
+        ]
+    }
+}
+
+/// Guards, each called what its enrolment is called.
+pub const GUARDS: Table<GuardRecord> = Table::new();
+
+/// A guard and whose it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GuardRecord {
+    /// The key of the enrolment it guards.
+    pub enrolment: BlindKey,
+    /// The guard.
+    pub guard: Guard,
+    /// When it may be forgotten, where nothing worth guarding is enrolled.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Stored for GuardRecord {
+    const SCHEMA: &'static Schema = &GUARD;
+
+    fn key(&self, _access: &Access) -> BlindKey {
+        self.enrolment
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+}
+
+/// Tokens.
+pub const TOKENS: Table<Token> = Table::new();
+static TOKEN: Schema = Schema {
+    name: "token",
+    indexes: &[
+        Index { name: "accessor", unique: true },
+        Index { name: "parent", unique: false },
+        Index { name: "namespace", unique: false },
+    ],
+    expiry: Expiry::Column,
+};
+/// The index of tokens by accessor.
+pub const TOKEN_BY_ACCESSOR: usize = 0;
+/// The index of tokens by the token that made them.
+pub const TOKEN_BY_PARENT: usize = 1;
+/// The index of tokens by namespace.
+pub const TOKEN_BY_NAMESPACE: usize = 2;
+
+/// What the token with this text is called.
+pub fn token_key(access: &Access, text: &str) -> BlindKey {
+    access.blind("token", &[text])
+}
+
+/// The key of an accessor in [`TOKEN_BY_ACCESSOR`].
+pub fn token_accessor_key(access: &Access, accessor: &Accessor) -> BlindKey {
+    access.blind("token.accessor", &[accessor.as_str()])
+}
+
+/// The key of a namespace in [`TOKEN_BY_NAMESPACE`].
+pub fn token_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("token.namespace", &[namespace.as_str()])
+}
+
+impl Stored for Token {
+    const SCHEMA: &'static Schema = &TOKEN;
+
+    fn key(&self, _access: &Access) -> BlindKey {
+        self.key
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        let accessor = self.accessor.as_ref().map(|accessor| (TOKEN_BY_ACCESSOR, token_accessor_key(access, accessor)));
+        let parent = self.parent.map(|parent| (TOKEN_BY_PARENT, parent));
+        let namespace = (TOKEN_BY_NAMESPACE, token_namespace_key(access, &self.scope.id));
+        accessor.into_iter().chain(parent).chain([namespace]).collect()
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+}
+
+/// What is known of time past: one record.
+pub const CLOCKS: Table<ClockGuard> = Table::new();
+
+/// What the one [`ClockGuard`] is called.
+pub fn clock_key(access: &Access) -> BlindKey {
+    access.blind("clock", &[])
+}
+
+impl Stored for ClockGuard {
+    const SCHEMA: &'static Schema = &CLOCK;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        clock_key(access)
+    }
+}
+
+/// Work that a deletion left to be done in batches.
+pub const PURGES: Table<Purge> = Table::new();
+
+/// Something unreachable whose remains are still to be destroyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purge {
+    /// A deleted namespace: its tokens, entities, enrolments and methods.
+    Namespace(NamespaceId),
+    /// A deleted method: its enrolments.
+    Method(MethodId),
+    /// A revoked token: those it made.
+    Children(BlindKey),
+}
+
+impl Stored for Purge {
+    const SCHEMA: &'static Schema = &PURGE;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        match self {
+            Self::Namespace(id) => access.blind("purge.namespace", &[id.as_str()]),
+            Self::Method(id) => access.blind("purge.method", &[id.as_str()]),
+            Self::Children(parent) => *parent,
+        }
+    }
+}
