@@ -1,2 +1,5 @@
 //! The `countersign` binary: everything is in the library.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    countersign::cli::run()
+}

@@ -9,6 +9,7 @@ use crate::model::namespace::NameError;
 use crate::{seal, storage};
 
 pub use crate::storage::table::Access;
+pub use service::Engine;
 
 pub mod access;
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod methods;
 pub mod namespaces;
 pub mod purging;
 pub mod sealing;
+mod service;
 pub mod tokens;
 pub mod verification;
 

@@ -79,17 +79,22 @@ pub enum Outcome {
 }
 
 /// Why an answer was refused: for the log, never for the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// It has not the form of a passcode.
+    #[error("malformed")]
     Malformed,
     /// It is wrong, or nobody is enrolled: the two look the same to everybody.
+    #[error("wrong, or nobody is enrolled")]
     Wrong,
     /// It was right once, and has been used.
+    #[error("used before")]
     Spent,
     /// The clock is behind what the server has seen.
+    #[error("the clock is behind")]
     ClockBehind,
     /// There were too many failures in a row.
+    #[error("the authenticator is disabled")]
     Disabled,
 }
 
@@ -170,6 +175,11 @@ fn limits_of(method: &Method) -> Option<Limits> {
 }
 
 impl Evaluation {
+    /// The method, if there is one.
+    pub const fn method(&self) -> Option<&MethodId> {
+        self.method.as_ref()
+    }
+
     /// The answer, where there is nothing to settle.
     pub const fn answered(&self) -> Option<Outcome> {
         match self.finding {

@@ -88,8 +88,6 @@ pub struct Totp {
     pub qr_size: u32,
     /// Attempts in one period; read when a code is checked, so it takes effect at once.
     pub max_validation_attempts: u32,
-    /// Whether an entity may enrol itself during a login.
-    pub enable_self_enrollment: bool,
 }
 
 impl Totp {
@@ -122,8 +120,6 @@ pub struct TotpRequest {
     pub max_validation_attempts: i64,
     /// 0 to 2048 pixels.
     pub qr_size: i64,
-    /// Whether an entity may enrol itself during a login.
-    pub enable_self_enrollment: bool,
 }
 
 /// The setting that is wrong, and how.
@@ -205,15 +201,7 @@ impl TryFrom<TotpRequest> for Totp {
         }
         let qr_size = within(asked.qr_size, LARGEST_QR).ok_or(SettingsError::QrTooLarge)?;
         let parameters = totp::Parameters { algorithm, digits, period_secs, skew };
-        let enable_self_enrollment = asked.enable_self_enrollment;
-        Ok(Self {
-            issuer: asked.issuer,
-            parameters,
-            key_size,
-            qr_size,
-            max_validation_attempts,
-            enable_self_enrollment,
-        })
+        Ok(Self { issuer: asked.issuer, parameters, key_size, qr_size, max_validation_attempts })
     }
 }
 
@@ -240,7 +228,6 @@ mod tests {
             issuer: "vault".into(),
             max_validation_attempts: 5,
             qr_size: 200,
-            enable_self_enrollment: false,
         }
     }
 

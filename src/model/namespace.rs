@@ -74,14 +74,14 @@ pub enum NameError {
     #[error("the name contains a slash")]
     Slash,
     /// It is one of [`RESERVED_NAMES`].
-    #[error("the name is reserved")]
-    Reserved,
+    #[error("the name {0} is reserved")]
+    Reserved(String),
     /// It contains a blank.
-    #[error("the name contains a blank")]
-    Blank,
+    #[error("the name {0} contains a blank")]
+    Blank(String),
     /// It contains this wildcard.
-    #[error("the name contains the wildcard {0}")]
-    Wildcard(char),
+    #[error("the name {0} contains the wildcard {1}")]
+    Wildcard(String, char),
     /// It contains a control character.
     #[error("the name contains a control character")]
     Control,
@@ -99,13 +99,13 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
         return Err(NameError::Slash);
     }
     if RESERVED_NAMES.contains(&name) {
-        return Err(NameError::Reserved);
+        return Err(NameError::Reserved(name.into()));
     }
     if let Some(wildcard) = name.chars().find(|c| matches!(c, '+' | '*')) {
-        return Err(NameError::Wildcard(wildcard));
+        return Err(NameError::Wildcard(name.into(), wildcard));
     }
     if name.contains(' ') {
-        return Err(NameError::Blank);
+        return Err(NameError::Blank(name.into()));
     }
     if name.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(NameError::Control);
@@ -140,10 +140,10 @@ mod tests {
     fn names_that_would_shadow_or_widen_a_path_are_refused() {
         assert_eq!(check_name("").unwrap_err(), NameError::Empty);
         assert_eq!(check_name("a/b").unwrap_err(), NameError::Slash);
-        assert_eq!(check_name("..").unwrap_err(), NameError::Reserved);
-        assert_eq!(check_name("sys").unwrap_err(), NameError::Reserved);
-        assert_eq!(check_name("a+b").unwrap_err(), NameError::Wildcard('+'));
-        assert_eq!(check_name("a b").unwrap_err(), NameError::Blank);
+        assert_eq!(check_name("..").unwrap_err(), NameError::Reserved("..".into()));
+        assert_eq!(check_name("sys").unwrap_err(), NameError::Reserved("sys".into()));
+        assert_eq!(check_name("a+b").unwrap_err(), NameError::Wildcard("a+b".into(), '+'));
+        assert_eq!(check_name("a b").unwrap_err(), NameError::Blank("a b".into()));
         assert_eq!(check_name("a\nb").unwrap_err(), NameError::Control);
         assert_eq!(check_name(&"a".repeat(600)).unwrap_err(), NameError::TooLong);
         for name in ["team", "équipe", "チーム", "a.b", "a-b_c"] {

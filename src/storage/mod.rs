@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 pub mod sqlite;
 pub mod table;
 pub mod tables;
+mod writer;
 
 /// One noun's table, as a backend needs to know it.
 #[derive(Debug)]
@@ -101,6 +102,9 @@ pub trait Tx {
 
     /// The records of the table, by id, at most `limit`, from behind the id `after`.
     fn scan(&mut self, table: &'static Schema, after: &[u8], limit: usize) -> Result<Vec<Record>, Error>;
+
+    /// Remove at most `limit` records that ended at `before` or earlier, oldest first. Says how many went.
+    fn sweep(&mut self, table: &'static Schema, before: Timestamp, limit: usize) -> Result<usize, Error>;
 }
 
 /// A place to keep records.
@@ -110,12 +114,6 @@ pub trait Store: Send + Sync {
 
     /// Hand `job` to the writer. Returns at once; the job's `finish` tells how it ended.
     fn write_job(&self, now: Timestamp, job: Box<dyn Job>);
-
-    /// Remove at most `limit` records of each table that expired before `now`. Says how many went.
-    ///
-    /// # Errors
-    /// Those of a write.
-    fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, Error>;
 
     /// Write a consistent copy of everything to the new file `target`, while serving.
     fn backup(&self, target: &std::path::Path) -> Result<(), Error>;

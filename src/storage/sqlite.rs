@@ -1,1 +1,588 @@
-//! The SQLite backend.
+//! The SQLite backend: one file, one writer thread, readers on the threads that ask.
+//!
+//! Each schema has a table of its own, without rowids, so that a record is found with one descent; what it is found by lies in a second
+//! table beside it. Commits are durable (`synchronous=FULL`): a commit that a power cut could undo would let a code be used twice.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::types::Value;
+use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, Row, named_params};
+
+use super::writer::{Waiting, Writer};
+use super::{Decision, Entry, Error, Expiry, Job, Record, Schema, Store, Tx};
+use crate::time::Timestamp;
+
+/// Marks a file as Countersign's: `CSgn`.
+const APPLICATION_ID: i32 = 0x4353_676e;
+/// The version of the tables' shape.
+const LAYOUT_VERSION: i32 = 1;
+
+/// What may be chosen about a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How many writing jobs may wait. More are refused with [`Error::Busy`].
+    pub queue: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { queue: 4096 }
+    }
+}
+
+/// A store in one SQLite file, or in memory.
+pub struct Sqlite {
+    writer: Writer,
+    readers: Readers,
+    catalogue: Arc<Catalogue>,
+    /// Held as long as the store is open, so that no second server opens the same data.
+    _lock: Option<File>,
+}
+
+enum Readers {
+    /// Idle read-only connections to this file.
+    File { path: PathBuf, idle: Mutex<Vec<Connection>> },
+    /// The one connection that reads and writes memory.
+    Memory(Arc<Mutex<Connection>>),
+}
+
+/// How many read connections are kept when nobody uses them.
+const IDLE_READERS: usize = 16;
+
+impl Sqlite {
+    /// Open the store in the file at `path`, made if need be, for its owner only. One store at a time may use a directory.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] when another server uses it, when the file is not Countersign's or newer than this version, or when the system refuses.
+    pub fn open(path: &Path, tables: &[&'static Schema], options: Options) -> Result<Self, Error> {
+        let lock = lock_directory(path)?;
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| Error::Backend(error.into()))?;
+        let catalogue = Arc::new(Catalogue::new(tables));
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        check_owner(&connection)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "cache_size", -8_192)?;
+        prepare(&connection)?;
+        create_tables(&connection, &catalogue)?;
+        let readers = Readers::File { path: path.to_owned(), idle: Mutex::default() };
+        let connection = Mutex::new(connection);
+        Self::start(Arc::new(connection), readers, catalogue, options, Some(lock))
+    }
+
+    /// A store in memory, gone when dropped: the same statements on one connection.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] when the system refuses.
+    pub fn in_memory(tables: &[&'static Schema], options: Options) -> Result<Self, Error> {
+        let catalogue = Arc::new(Catalogue::new(tables));
+        let connection = Connection::open_in_memory()?;
+        prepare(&connection)?;
+        create_tables(&connection, &catalogue)?;
+        let connection = Arc::new(Mutex::new(connection));
+        Self::start(Arc::clone(&connection), Readers::Memory(connection), catalogue, options, None)
+    }
+
+    fn start(
+        connection: Arc<Mutex<Connection>>,
+        readers: Readers,
+        catalogue: Arc<Catalogue>,
+        options: Options,
+        lock: Option<File>,
+    ) -> Result<Self, Error> {
+        let tables = Arc::clone(&catalogue);
+        let writer = Writer::start(options.queue, move |batch| carry_out(&locked(&connection), &tables, batch))?;
+        Ok(Self { writer, readers, catalogue, _lock: lock })
+    }
+
+    fn with_reader<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        match &self.readers {
+            Readers::Memory(connection) => read(&locked(connection)),
+            Readers::File { path, idle } => {
+                let kept = locked(idle).pop();
+                let connection = kept.map_or_else(|| open_reader(path), Ok)?;
+                let result = read(&connection);
+                let mut idle = locked(idle);
+                // A connection that is still inside a transaction would show its next user the past.
+                if idle.len() < IDLE_READERS && connection.is_autocommit() {
+                    idle.push(connection);
+                }
+                result
+            }
+        }
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        // The readers go first, so that the writer's connection is the last and folds the log into the file.
+        if let Readers::File { idle, .. } = &self.readers {
+            locked(idle).clear();
+        }
+        self.writer.stop();
+    }
+}
+
+impl Store for Sqlite {
+    fn read_job(&self, now: Timestamp, job: &mut dyn FnMut(&mut dyn Tx)) -> Result<(), Error> {
+        self.with_reader(|connection| {
+            connection.prepare_cached("BEGIN DEFERRED")?.execute([])?;
+            let mut tx = SqliteTx::new(connection, &self.catalogue, now, Access::Read);
+            let ran = catch_unwind(AssertUnwindSafe(|| job(&mut tx)));
+            connection.prepare_cached("ROLLBACK")?.execute([])?;
+            ran.map_err(|_| Error::Panicked)
+        })
+    }
+
+    fn write_job(&self, now: Timestamp, job: Box<dyn Job>) {
+        self.writer.submit(Waiting { now, job });
+    }
+
+    fn backup(&self, target: &Path) -> Result<(), Error> {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(target)
+            .map_err(|error| Error::Backend(error.into()))?;
+        self.with_reader(|connection| {
+            let mut copy = Connection::open_with_flags(target, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            let backup = rusqlite::backup::Backup::new(connection, &mut copy)?;
+            backup.run_to_completion(-1, std::time::Duration::ZERO, None)?;
+            Ok(())
+        })
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Take the directory of `path` for this store alone. The lock is on the directory, not on the file: closing another descriptor of the file
+/// would drop the locks that SQLite holds on it.
+fn lock_directory(path: &Path) -> Result<File, Error> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = File::open(directory).map_err(|error| Error::Backend(error.into()))?;
+    match rustix::fs::flock(&directory, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(directory),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Backend("another server uses this data directory".into())),
+        Err(error) => Err(Error::Backend(error.into())),
+    }
+}
+
+fn open_reader(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.pragma_update(None, "cache_size", -1_024)?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+/// Settings of every connection.
+fn prepare(connection: &Connection) -> Result<(), Error> {
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "mmap_size", 1_i64 << 30)?;
+    connection.set_prepared_statement_cache_capacity(256);
+    Ok(())
+}
+
+/// Refuse a file that some other program, or a later version, has made.
+fn check_owner(connection: &Connection) -> Result<(), Error> {
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let layout: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let objects: i64 = connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if objects > 0 && application != APPLICATION_ID {
+        return Err(Error::Backend("the file is another program's database".into()));
+    }
+    if layout > LAYOUT_VERSION {
+        return Err(Error::Backend("the file was written by a later version".into()));
+    }
+    Ok(())
+}
+
+fn create_tables(connection: &Connection, catalogue: &Catalogue) -> Result<(), Error> {
+    let mut sql = String::from("BEGIN IMMEDIATE;\n");
+    for table in &catalogue.0 {
+        sql.push_str(&table.create);
+    }
+    sql.push_str("COMMIT;");
+    connection.execute_batch(&sql)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", LAYOUT_VERSION)?;
+    Ok(())
+}
+
+/// Run a batch in one transaction: one commit, and so one wait for the disk, for all of it. A job that fails is undone by itself.
+fn carry_out(connection: &Connection, catalogue: &Arc<Catalogue>, batch: Vec<Waiting>) {
+    let mut done = Vec::with_capacity(batch.len());
+    let began = execute(connection, "BEGIN IMMEDIATE");
+    for Waiting { now, mut job } in batch {
+        let outcome = if began.is_ok() && !connection.is_autocommit() {
+            run_one(connection, catalogue, now, job.as_mut())
+        } else {
+            Err(Error::Backend("the transaction could not be begun, or was rolled back".into()))
+        };
+        done.push((job, outcome));
+    }
+    let committed = !connection.is_autocommit() && execute(connection, "COMMIT").is_ok();
+    if !committed && !connection.is_autocommit() {
+        // The connection must not stay inside a transaction that could not be committed.
+        drop(execute(connection, "ROLLBACK"));
+    }
+    for (job, outcome) in done {
+        job.finish(if committed { outcome } else { outcome.and(Err(Error::Backend("the commit failed".into()))) });
+    }
+}
+
+fn run_one(connection: &Connection, catalogue: &Catalogue, now: Timestamp, job: &mut dyn Job) -> Result<(), Error> {
+    let mut tx = SqliteTx::new(connection, catalogue, now, Access::Write);
+    let ran = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx)));
+    let SqliteTx { wrote, failed, .. } = tx;
+    let keep = !failed && matches!(ran, Ok(Decision::Commit));
+    if wrote {
+        if !keep {
+            execute(connection, "ROLLBACK TO job")?;
+        }
+        execute(connection, "RELEASE job")?;
+    }
+    match ran {
+        // A job may not turn a failed statement into a success.
+        Ok(Decision::Commit) if failed => Err(Error::Backend("a statement of the job failed".into())),
+        Ok(Decision::Commit | Decision::Rollback) => Ok(()),
+        Err(_) => Err(Error::Panicked),
+    }
+}
+
+fn execute(connection: &Connection, statement: &str) -> Result<(), Error> {
+    connection.prepare_cached(statement)?.execute([])?;
+    Ok(())
+}
+
+/// What a transaction may do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+struct SqliteTx<'a> {
+    connection: &'a Connection,
+    catalogue: &'a Catalogue,
+    now: Timestamp,
+    access: Access,
+    /// Whether the job's savepoint has been set: at its first write, since most reads need none.
+    wrote: bool,
+    /// Whether a statement of the job failed.
+    failed: bool,
+}
+
+impl<'a> SqliteTx<'a> {
+    fn new(connection: &'a Connection, catalogue: &'a Catalogue, now: Timestamp, access: Access) -> Self {
+        Self { connection, catalogue, now, access, wrote: false, failed: false }
+    }
+
+    fn statement(&self, sql: &str) -> Result<CachedStatement<'a>, Error> {
+        Ok(self.connection.prepare_cached(sql)?)
+    }
+
+    /// Run `write` inside the job's savepoint, noting whether it failed.
+    fn write<T>(&mut self, write: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+        if self.access == Access::Read {
+            return Err(Error::ReadOnly);
+        }
+        if !self.wrote {
+            execute(self.connection, "SAVEPOINT job")?;
+            self.wrote = true;
+        }
+        let result = write(self);
+        self.failed |= matches!(result, Err(Error::Backend(_)));
+        result
+    }
+
+    /// A row as a record, unless it has expired.
+    fn live(&self, table: &Table, record: Record) -> Option<Record> {
+        let end = match table.schema.expiry {
+            Expiry::Never => None,
+            Expiry::Column => record.expires_at,
+            Expiry::IdPrefix => id_moment(&record.id),
+        };
+        end.is_none_or(|end| self.now < end).then_some(record)
+    }
+
+    fn remove(&self, table: &Table, id: &[u8]) -> Result<(), Error> {
+        if table.has_entries() {
+            self.statement(&table.delete_entries)?.execute(named_params! { ":id": id })?;
+        }
+        self.statement(&table.delete)?.execute(named_params! { ":id": id })?;
+        Ok(())
+    }
+
+    /// Make way for `entry` in a unique index: refuse if a live record has its key, remove one that has expired.
+    fn claim(&self, table: &Table, id: &[u8], entry: &Entry) -> Result<(), Error> {
+        let index = table.schema.indexes.get(entry.index).filter(|index| index.unique);
+        let Some(index) = index else { return Ok(()) };
+        let holder = self
+            .statement(&table.holder)?
+            .query_row(named_params! { ":place": place(entry.index), ":key": entry.key, ":id": id }, to_record)
+            .optional()?;
+        match holder.map(|holder| (holder.id.clone(), self.live(table, holder))) {
+            None => Ok(()),
+            Some((_, Some(_))) => Err(Error::Duplicate(index.name)),
+            Some((expired, None)) => self.remove(table, &expired),
+        }
+    }
+
+    fn add_entries(&self, table: &Table, record: &Record) -> Result<(), Error> {
+        for entry in &record.entries {
+            self.claim(table, &record.id, entry)?;
+            self.statement(&table.insert_entry)?.execute(named_params! {
+                ":place": place(entry.index), ":key": entry.key, ":id": record.id,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Tx for SqliteTx<'_> {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn get(&mut self, table: &'static Schema, id: &[u8]) -> Result<Option<Record>, Error> {
+        let table = self.catalogue.table(table)?;
+        let found = self.statement(&table.get)?.query_row(named_params! { ":id": id }, to_record).optional()?;
+        Ok(found.and_then(|record| self.live(table, record)))
+    }
+
+    fn put(&mut self, table: &'static Schema, record: &Record) -> Result<(), Error> {
+        let table = self.catalogue.table(table)?;
+        self.write(|tx| {
+            if table.has_entries() {
+                tx.statement(&table.delete_entries)?.execute(named_params! { ":id": record.id })?;
+                tx.add_entries(table, record)?;
+            }
+            tx.statement(&table.put)?.execute(named_params! {
+                ":id": record.id, ":version": record.version, ":expires_at_ms": column(record.expires_at), ":body": record.body,
+            })?;
+            Ok(())
+        })
+    }
+
+    fn insert(&mut self, table: &'static Schema, record: &Record) -> Result<bool, Error> {
+        let table = self.catalogue.table(table)?;
+        self.write(|tx| {
+            let inserted = tx.statement(&table.insert)?.execute(named_params! {
+                ":id": record.id, ":version": record.version, ":expires_at_ms": column(record.expires_at), ":body": record.body,
+            })?;
+            if inserted > 0 {
+                tx.add_entries(table, record)?;
+            }
+            Ok(inserted > 0)
+        })
+    }
+
+    fn delete(&mut self, table: &'static Schema, id: &[u8]) -> Result<(), Error> {
+        let table = self.catalogue.table(table)?;
+        self.write(|tx| tx.remove(table, id))
+    }
+
+    fn find(
+        &mut self,
+        table: &'static Schema,
+        index: usize,
+        key: &[u8],
+        after: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Record>, Error> {
+        let table = self.catalogue.table(table)?;
+        let mut statement = self.statement(&table.find)?;
+        let rows = statement.query_map(
+            named_params! {
+                ":place": place(index), ":key": key, ":after": after, ":now": millis(self.now), ":limit": count(limit),
+            },
+            to_record,
+        )?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn scan(&mut self, table: &'static Schema, after: &[u8], limit: usize) -> Result<Vec<Record>, Error> {
+        let table = self.catalogue.table(table)?;
+        // Where ids begin with their end, everything up to now has ended.
+        let mut ended = self.now.as_millis().to_be_bytes().to_vec();
+        ended.resize(ended.len() + 64, 0xff);
+        let after = if table.schema.expiry == Expiry::IdPrefix { after.max(&ended) } else { after };
+        let mut statement = self.statement(&table.scan)?;
+        let rows = statement.query_map(
+            named_params! { ":after": after, ":now": millis(self.now), ":limit": count(limit) },
+            to_record,
+        )?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn sweep(&mut self, table: &'static Schema, before: Timestamp, limit: usize) -> Result<usize, Error> {
+        let table = self.catalogue.table(table)?;
+        let before = match table.schema.expiry {
+            Expiry::Never => return Ok(0),
+            Expiry::Column => Value::Integer(millis(before)),
+            Expiry::IdPrefix => Value::Blob(before.as_millis().saturating_add(1).to_be_bytes().to_vec()),
+        };
+        self.write(|tx| {
+            let ended = named_params! { ":before": before, ":limit": count(limit) };
+            if table.has_entries() {
+                tx.statement(&table.sweep_entries)?.execute(ended)?;
+            }
+            Ok(tx.statement(&table.sweep)?.execute(ended)?)
+        })
+    }
+}
+
+fn to_record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let expires_at: Option<i64> = row.get(2)?;
+    Ok(Record {
+        id: row.get(0)?,
+        version: row.get(1)?,
+        expires_at: expires_at.map(|end| Timestamp::from_millis(end.try_into().unwrap_or(0))),
+        body: row.get(3)?,
+        entries: Vec::new(),
+    })
+}
+
+fn id_moment(id: &[u8]) -> Option<Timestamp> {
+    id.first_chunk().map(|prefix| Timestamp::from_millis(u64::from_be_bytes(*prefix)))
+}
+
+fn millis(moment: Timestamp) -> i64 {
+    i64::try_from(moment.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn column(moment: Option<Timestamp>) -> Option<i64> {
+    moment.map(millis)
+}
+
+fn place(index: usize) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
+}
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// The tables there are, with their statements written out once.
+struct Catalogue(Vec<Table>);
+
+impl Catalogue {
+    fn new(schemas: &[&'static Schema]) -> Self {
+        Self(schemas.iter().map(|schema| Table::new(schema)).collect())
+    }
+
+    fn table(&self, schema: &'static Schema) -> Result<&Table, Error> {
+        let known = self.0.iter().find(|table| std::ptr::eq(table.schema, schema));
+        known.ok_or_else(|| Error::Backend(format!("the table {} is not in this store", schema.name).into()))
+    }
+}
+
+/// A table's statements. Its name is a constant of the program; everything else is bound when a statement is run.
+struct Table {
+    schema: &'static Schema,
+    create: String,
+    get: String,
+    put: String,
+    insert: String,
+    delete: String,
+    scan: String,
+    find: String,
+    holder: String,
+    insert_entry: String,
+    delete_entries: String,
+    sweep: String,
+    sweep_entries: String,
+}
+
+impl Table {
+    fn new(schema: &'static Schema) -> Self {
+        let name = schema.name;
+        let columns = "id, version, expires_at_ms, body";
+        let values = "(:id, :version, :expires_at_ms, :body)";
+        let live = match schema.expiry {
+            Expiry::Column => "(r.expires_at_ms IS NULL OR r.expires_at_ms > :now)",
+            Expiry::Never | Expiry::IdPrefix => ":now = :now",
+        };
+        let ended = match schema.expiry {
+            Expiry::Never | Expiry::Column => {
+                format!("SELECT id FROM {name} WHERE expires_at_ms <= :before ORDER BY expires_at_ms LIMIT :limit")
+            }
+            Expiry::IdPrefix => format!("SELECT id FROM {name} WHERE id < :before ORDER BY id LIMIT :limit"),
+        };
+        Self {
+            schema,
+            create: create(schema),
+            get: format!("SELECT {columns} FROM {name} WHERE id = :id"),
+            put: format!(
+                "INSERT INTO {name} ({columns}) VALUES {values} ON CONFLICT (id) DO UPDATE SET \
+                 version = excluded.version, expires_at_ms = excluded.expires_at_ms, body = excluded.body"
+            ),
+            insert: format!("INSERT INTO {name} ({columns}) VALUES {values} ON CONFLICT (id) DO NOTHING"),
+            delete: format!("DELETE FROM {name} WHERE id = :id"),
+            scan: format!(
+                "SELECT r.id, r.version, r.expires_at_ms, r.body FROM {name} r \
+                 WHERE r.id > :after AND {live} ORDER BY r.id LIMIT :limit"
+            ),
+            find: format!(
+                "SELECT r.id, r.version, r.expires_at_ms, r.body FROM {name}_entry e JOIN {name} r ON r.id = e.id \
+                 WHERE e.place = :place AND e.key = :key AND e.id > :after AND {live} ORDER BY e.id LIMIT :limit"
+            ),
+            holder: format!(
+                "SELECT r.id, r.version, r.expires_at_ms, r.body FROM {name}_entry e JOIN {name} r ON r.id = e.id \
+                 WHERE e.place = :place AND e.key = :key AND e.id <> :id LIMIT 1"
+            ),
+            insert_entry: format!("INSERT INTO {name}_entry (place, key, id) VALUES (:place, :key, :id)"),
+            delete_entries: format!("DELETE FROM {name}_entry WHERE id = :id"),
+            sweep: format!("DELETE FROM {name} WHERE id IN ({ended})"),
+            sweep_entries: format!("DELETE FROM {name}_entry WHERE id IN ({ended})"),
+        }
+    }
+
+    const fn has_entries(&self) -> bool {
+        !self.schema.indexes.is_empty()
+    }
+}
+
+fn create(schema: &Schema) -> String {
+    let name = schema.name;
+    let mut sql = format!(
+        "CREATE TABLE IF NOT EXISTS {name} (id BLOB PRIMARY KEY, version INTEGER NOT NULL, expires_at_ms INTEGER, \
+         body BLOB NOT NULL) STRICT, WITHOUT ROWID;\n"
+    );
+    if schema.expiry == Expiry::Column {
+        sql.push_str(&format!(
+            "CREATE INDEX IF NOT EXISTS {name}_expiry ON {name} (expires_at_ms) WHERE expires_at_ms IS NOT NULL;\n"
+        ));
+    }
+    if !schema.indexes.is_empty() {
+        sql.push_str(&format!(
+            "CREATE TABLE IF NOT EXISTS {name}_entry (place INTEGER NOT NULL, key BLOB NOT NULL, id BLOB NOT NULL, \
+             PRIMARY KEY (place, key, id)) STRICT, WITHOUT ROWID;\n\
+             CREATE INDEX IF NOT EXISTS {name}_entry_id ON {name}_entry (id);\n"
+        ));
+    }
+    sql
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Backend(error.into())
+    }
+}

@@ -1,0 +1,213 @@
+//! Settings: from a file, overridden by the environment. Every one is listed, with its default and unit, in `config/countersign.toml`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use toml::{Table, Value};
+
+/// Everything an operator may set.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The directory of the data.
+    pub data: PathBuf,
+    /// The file with the unseal key; `unseal.key` in the data directory if not set.
+    pub unseal_key_file: Option<PathBuf>,
+    /// Threads that serve requests; 0 for one for each core.
+    pub workers: usize,
+    /// Connections that each of them keeps open at once.
+    pub connections: usize,
+    /// How long an idle connection is kept.
+    #[serde(deserialize_with = "duration")]
+    pub keep_alive: Duration,
+    /// How long the head of a request may take to arrive.
+    #[serde(deserialize_with = "duration")]
+    pub head_timeout: Duration,
+    /// How long running requests are waited for at shutdown.
+    #[serde(deserialize_with = "duration")]
+    pub shutdown_timeout: Duration,
+    /// Writes that may wait their turn; more are refused with 503.
+    pub write_queue: usize,
+    /// Requests a second that each client address may send; 0 for any number.
+    pub requests_per_second: u32,
+    /// Requests that a client address may send at once before that rate counts; 0 for ten seconds' worth.
+    pub request_burst: u32,
+    /// What is logged: a level, or a filter as `tracing` knows it.
+    pub log: String,
+    /// `text` or `json`.
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8200)),
+            data: PathBuf::from("/var/lib/countersign"),
+            unseal_key_file: None,
+            workers: 0,
+            connections: 10_000,
+            keep_alive: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(5),
+            shutdown_timeout: Duration::from_secs(10),
+            write_queue: 4_096,
+            requests_per_second: 0,
+            request_burst: 0,
+            log: "info".into(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+const NAMES: [&str; 13] = [
+    "listen",
+    "data",
+    "unseal_key_file",
+    "workers",
+    "connections",
+    "keep_alive",
+    "head_timeout",
+    "shutdown_timeout",
+    "write_queue",
+    "requests_per_second",
+    "request_burst",
+    "log",
+    "log_format",
+];
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// It is not TOML, or a value is of the wrong kind.
+    #[error("{0}")]
+    Invalid(Box<toml::de::Error>),
+    /// There is no such setting.
+    #[error("there is no setting `{unknown}`; did you mean `{nearest}`?")]
+    Unknown {
+        /// The name that was used.
+        unknown: String,
+        /// The known name that is most like it.
+        nearest: &'static str,
+    },
+}
+
+impl Settings {
+    /// The settings in the file at `path`, if there is one, overridden by those of `environment` that begin with `COUNTERSIGN_`.
+    pub fn load(path: Option<&Path>, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
+        let text = match path {
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?
+            }
+            None => String::new(),
+        };
+        let mut table: Table = text.parse().map_err(|error| Error::Invalid(Box::new(error)))?;
+        for (name, value) in environment {
+            if let Some(name) = name.strip_prefix("COUNTERSIGN_") {
+                table.insert(name.to_lowercase(), plain(value));
+            }
+        }
+        if let Some(unknown) = table.keys().find(|name| !NAMES.contains(&name.as_str())) {
+            return Err(Error::Unknown { unknown: unknown.clone(), nearest: nearest(unknown) });
+        }
+        table.try_into().map_err(|error| Error::Invalid(Box::new(error)))
+    }
+
+    /// The file with the unseal key.
+    pub fn key_file(&self) -> PathBuf {
+        self.unseal_key_file.clone().unwrap_or_else(|| self.data.join("unseal.key"))
+    }
+
+    /// The database.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("countersign.db")
+    }
+}
+
+/// A value of the environment, which knows only text.
+fn plain(value: String) -> Value {
+    value.parse().map_or(Value::String(value), Value::Integer)
+}
+
+fn nearest(unknown: &str) -> &'static str {
+    let likeness = |name: &&&str| std::cmp::Reverse(strsim::damerau_levenshtein(unknown, name));
+    NAMES.iter().max_by_key(likeness).copied().unwrap_or_default()
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    humantime::parse_duration(&text).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Error> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("countersign.toml");
+        std::fs::write(&path, text).unwrap();
+        Settings::load(Some(&path), environment.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let environment = [("COUNTERSIGN_WORKERS", "3"), ("COUNTERSIGN_KEEP_ALIVE", "1m"), ("HOME", "/root")];
+        let settings = load("workers = 2\nlisten = \"127.0.0.1:1\"", &environment).unwrap();
+        assert_eq!((settings.workers, settings.keep_alive), (3, Duration::from_secs(60)));
+        assert_eq!(settings.listen.port(), 1);
+    }
+
+    #[test]
+    fn an_unknown_setting_names_the_nearest_known_one() {
+        let error = load("lisen = \"x\"", &[]).unwrap_err();
+        assert_eq!(error.to_string(), "there is no setting `lisen`; did you mean `listen`?");
+        assert!(load("", &[("COUNTERSIGN_LOGFORMAT", "json")]).unwrap_err().to_string().contains("`log_format`"));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_refused() {
+        for text in ["workers = \"many\"", "keep_alive = \"soon\"", "listen = \"here\"", "log_format = \"xml\"", "= 1"]
+        {
+            assert!(matches!(load(text, &[]), Err(Error::Invalid(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_documented_settings_are_all_there_are_and_show_the_defaults() {
+        let documented = include_str!("../config/countersign.toml");
+        let uncommented: String = documented
+            .lines()
+            .map(|line| line.strip_prefix("#= ").unwrap_or(line))
+            .fold(String::new(), |text, line| text + line + "\n");
+        let table: Table = uncommented.parse().unwrap();
+        let mut names: Vec<&str> = table.keys().map(String::as_str).collect();
+        let mut known = NAMES.to_vec();
+        names.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(names, known);
+        let settings: Settings = table.try_into().unwrap();
+        let unset = Settings { unseal_key_file: None, ..settings };
+        assert_eq!(unset, Settings::default());
+    }
+}

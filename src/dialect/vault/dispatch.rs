@@ -1,0 +1,203 @@
+//! The way of a request: head, body, caller, route, handler, reply.
+//!
+//! Everything up to the handler's plan happens on one snapshot, on the thread that took the request. Nothing is allowed by default.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::body::Bodies;
+use super::error::Error;
+use super::input::{Input, Parameters, parameters};
+use super::request::{Head, header};
+use super::route::{Call, Found, Plan, WriteJob, find};
+use super::wire::Reply;
+use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle};
+use crate::engine::access::{Capability, SELF_SERVICE, permits};
+use crate::engine::{Access, Engine, namespaces, tokens};
+use crate::id::BlindKey;
+use crate::model::namespace::Scope;
+use crate::model::token::Token;
+use crate::storage::Tx;
+use crate::time::Timestamp;
+
+/// Serve one request.
+pub(super) async fn serve(
+    http: HttpRequest,
+    payload: web::Payload,
+    engine: web::Data<Engine>,
+    bodies: web::Data<Bodies>,
+) -> HttpResponse {
+    let engine = engine.into_inner();
+    let mut response = answer(&http, payload, &engine, &bodies).await.unwrap_or_else(|error| error.respond());
+    if let Some(namespace) = http.headers().get("X-Vault-Namespace").filter(|value| !value.is_empty()) {
+        let name = actix_web::http::header::HeaderName::from_static("x-vault-namespace");
+        response.headers_mut().insert(name, namespace.clone());
+    }
+    response
+}
+
+async fn answer(
+    http: &HttpRequest,
+    payload: web::Payload,
+    engine: &Arc<Engine>,
+    bodies: &Bodies,
+) -> Result<HttpResponse, Error> {
+    if let Some(answer) = lifecycle::without_token(http) {
+        return answer.into_response(payload, bodies, engine).await;
+    }
+    let head = Head::read(http)?;
+    refuse_broken_wrap_ttl(http)?;
+    let access = engine.access()?;
+    let body = match head.operation {
+        Capability::Update | Capability::Patch => bodies.read(payload).await?,
+        Capability::Read | Capability::Delete | Capability::List => web::Bytes::new(),
+    };
+    let sent = parameters(&head, &body)?;
+    let now = engine.now();
+    engine.time.observe(now);
+    let looked = |spent: Option<&Token>| engine.store.read(now, |tx| look(tx, engine, &access, &head, &sent, spent));
+    let seen = match looked(None)? {
+        Seen::Planned(planned) => planned,
+        Seen::LimitedUses(caller) => {
+            let caller = spend_use(engine, &access, now, caller).await?;
+            match looked(Some(&caller))? {
+                Seen::Planned(planned) => Planned { recheck: None, ..planned },
+                Seen::LimitedUses(_) => return Err(Error::no_token()),
+            }
+        }
+    };
+    let request_id = engine.entropy.uuid().to_string();
+    let reply = carry_out(engine, &access, now, seen.plan, seen.recheck).await?;
+    Ok(reply.respond(&request_id, seen.warnings))
+}
+
+/// Wrapping is not offered yet: a request that asks for it is refused rather than answered in the open.
+fn refuse_broken_wrap_ttl(http: &HttpRequest) -> Result<(), Error> {
+    let Some(asked) = header(http, "X-Vault-Wrap-TTL").filter(|asked| !asked.is_empty()) else { return Ok(()) };
+    match super::duration::parse(asked) {
+        Ok(0) => Ok(()),
+        Ok(ttl) if ttl < 0 => {
+            Err(Error::bad_request("error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative"))
+        }
+        Ok(_) => Err(Error::bad_request("response wrapping is not supported")),
+        Err(why) => Err(Error::bad_request(format!("error parsing X-Vault-Wrap-TTL header: {why}"))),
+    }
+}
+
+/// What a look at a request comes to.
+enum Seen {
+    /// What is to be done for it.
+    Planned(Planned),
+    /// One use of this token must be taken first.
+    LimitedUses(Token),
+}
+
+struct Planned {
+    plan: Plan,
+    warnings: Vec<String>,
+    /// The token that must still be good when something is written.
+    recheck: Option<BlindKey>,
+}
+
+/// Look at a request on a snapshot: which namespace, who asks, may they, and what is to be done. `spent` is the caller whose use has been
+/// taken already.
+fn look(
+    tx: &mut dyn Tx,
+    engine: &Arc<Engine>,
+    access: &Access,
+    head: &Head,
+    sent: &Parameters,
+    spent: Option<&Token>,
+) -> Result<Seen, Error> {
+    let (scope, path) =
+        namespaces::resolve(tx, access, &head.namespace, &head.path)?.ok_or_else(Error::unknown_namespace)?;
+    let shown = head.token.as_ref().ok_or_else(Error::no_token)?;
+    let caller = match spent {
+        Some(caller) => caller.clone(),
+        None => tokens::authenticate(tx, access, shown.expose())?.ok_or_else(Error::no_token)?,
+    };
+    if spent.is_none() && caller.uses_left.is_some() {
+        return Ok(Seen::LimitedUses(caller));
+    }
+    if !permits(&caller, &scope, head.operation, path) {
+        return Err(Error::denied());
+    }
+    let own_business = SELF_SERVICE.iter().any(|(own, _)| *own == path);
+    let scope = if own_business { caller.scope.clone() } else { scope };
+    refuse_unmounted(&scope, head.operation, path)?;
+    let (route, handler, captures) = match find(ROUTES, head.operation, path) {
+        Found::Handler(route, handler, captures) => (route, handler, captures),
+        Found::OtherOperations => return Err(Error::unsupported_operation()),
+        Found::Nothing => return Err(Error::unsupported_path()),
+    };
+    let mut input = Input::typed(route.fields, route.wording, sent, &captures)?;
+    let warnings = std::mem::take(&mut input.warnings);
+    let recheck = Some(caller.key);
+    let plan = handler(&mut Call { engine, access, tx, scope, path, caller, shown, input })?;
+    Ok(Seen::Planned(Planned { plan, warnings, recheck }))
+}
+
+fn refuse_unmounted(scope: &Scope, operation: Capability, path: &str) -> Result<(), Error> {
+    if !MOUNTS.iter().any(|mount| path.starts_with(mount)) {
+        let slash = if operation == Capability::List { "/" } else { "" };
+        return Err(Error::no_mount(&format!("{path}{slash}")));
+    }
+    if !scope.id.is_root() && ROOT_ONLY.iter().any(|only| path == *only || path.starts_with(&format!("{only}/"))) {
+        return Err(Error::bad_request("operation only available in root namespace"));
+    }
+    Ok(())
+}
+
+/// Take one use from a token of limited uses, before anything is done with it.
+async fn spend_use(engine: &Arc<Engine>, access: &Access, now: Timestamp, caller: Token) -> Result<Token, Error> {
+    let (key, access) = (caller.key, access.clone());
+    let taken = engine.store.write(now, move |tx| tokens::spend_use(tx, &access, key)).await?;
+    if !taken {
+        return Err(Error::no_token());
+    }
+    Ok(Token { uses_left: caller.uses_left.map(|uses| uses.saturating_sub(1)), ..caller })
+}
+
+/// Do what is still to be done.
+async fn carry_out(
+    engine: &Arc<Engine>,
+    access: &Access,
+    now: Timestamp,
+    plan: Plan,
+    recheck: Option<BlindKey>,
+) -> Result<Reply, Error> {
+    let mut plan = plan;
+    loop {
+        plan = match plan {
+            Plan::Reply(reply) => return Ok(reply),
+            Plan::Write(job) => return write(engine, access, now, job, recheck).await,
+            Plan::Slow(work) => {
+                let engine = Arc::clone(engine);
+                web::block(move || work(&engine)).await.map_err(|_| Error::busy())??
+            }
+        };
+    }
+}
+
+/// Write, if the caller's token is still good at that place in the order of writes: what comes after a revocation is refused.
+async fn write(
+    engine: &Arc<Engine>,
+    access: &Access,
+    now: Timestamp,
+    mut job: WriteJob,
+    recheck: Option<BlindKey>,
+) -> Result<Reply, Error> {
+    let access = access.clone();
+    let job = move |tx: &mut dyn Tx| match recheck {
+        Some(key) if !tokens::still_good(tx, &access, key)? => Err(Error::no_token()),
+        Some(_) | None => job(tx, &access),
+    };
+    engine.store.write(now, job).await
+}
+
+/// A path of no API.
+pub(super) async fn unknown() -> HttpResponse {
+    Error::silent(StatusCode::NOT_FOUND).respond()
+}

@@ -1,0 +1,234 @@
+//! What is answered without a token, sealed or not: health, seal status, leader, initialisation, unsealing. No envelope.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::body::Bodies;
+use super::error::{Error, frame};
+use super::field::{Field, Kind};
+use super::input::{Input, Wording, parameters};
+use super::request::Head;
+use crate::engine::{self, Engine};
+use crate::model::namespace::Scope;
+use crate::seal::key_file;
+
+/// The version that clients see: a semantic version, which they parse, of the reference whose contract this is.
+const VERSION: &str =
+    concat!("2.7.2+countersign.", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+/// What clients show as the cluster's name.
+const CLUSTER_NAME: &str = "countersign";
+
+/// A request that needs no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    Health(Codes),
+    BadCode,
+    SealStatus,
+    Leader,
+    Initialised,
+    Initialise,
+    Unseal,
+    InNamespace,
+    OtherVerb,
+}
+
+/// The status codes that a health request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Codes {
+    active: StatusCode,
+    sealed: StatusCode,
+}
+
+/// A recognised request and where it came from.
+pub(super) struct Answer {
+    request: Request,
+    head: Result<Head, Error>,
+}
+
+/// The request, if it is one that needs no token.
+pub(super) fn without_token(http: &HttpRequest) -> Option<Answer> {
+    let path = http.uri().path().strip_prefix("/v1/sys/")?;
+    let method = http.method().as_str();
+    let reads = matches!(method, "GET");
+    let writes = matches!(method, "PUT" | "POST");
+    let request = match path {
+        "health" | "init" | "unseal" if names_namespace(http.headers()) => Request::InNamespace,
+        "health" if reads || method == "HEAD" => health_codes(http).map_or(Request::BadCode, Request::Health),
+        "seal-status" if reads => Request::SealStatus,
+        "leader" if reads => Request::Leader,
+        "init" if reads => Request::Initialised,
+        "init" if writes => Request::Initialise,
+        "unseal" if writes => Request::Unseal,
+        "health" | "seal-status" | "leader" | "init" | "unseal" => Request::OtherVerb,
+        _ => return None,
+    };
+    Some(Answer { request, head: Head::read(http) })
+}
+
+fn names_namespace(headers: &HeaderMap) -> bool {
+    let named = headers.get("X-Vault-Namespace").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    !matches!(named.trim_matches('/'), "" | "root")
+}
+
+/// The codes asked for; `None` when one of them is no status code.
+fn health_codes(http: &HttpRequest) -> Option<Codes> {
+    let mut codes = Codes { active: StatusCode::OK, sealed: StatusCode::SERVICE_UNAVAILABLE };
+    for (name, value) in form_urlencoded::parse(http.query_string().as_bytes()) {
+        let code = || value.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok());
+        match name.as_ref() {
+            "activecode" => codes.active = code()?,
+            "sealedcode" => codes.sealed = code()?,
+            "standbycode"
+            | "uninitcode"
+            | "performancestandbycode"
+            | "drsecondarycode"
+            | "haunhealthycode"
+            | "removedcode" => drop(code()?),
+            _ => {}
+        }
+    }
+    Some(codes)
+}
+
+impl Answer {
+    /// Answer it.
+    pub(super) async fn into_response(
+        self,
+        payload: web::Payload,
+        bodies: &Bodies,
+        engine: &Arc<Engine>,
+    ) -> Result<HttpResponse, Error> {
+        let ok = |body: serde_json::Value| Ok(frame(StatusCode::OK).json(body));
+        match self.request {
+            Request::Health(codes) => {
+                let status = if engine.seal.is_sealed() { codes.sealed } else { codes.active };
+                Ok(frame(status).json(Health::of(engine)))
+            }
+            Request::BadCode => Err(Error::silent(StatusCode::BAD_REQUEST)),
+            Request::SealStatus => Ok(frame(StatusCode::OK).json(SealStatus::of(engine))),
+            Request::Leader => ok(
+                serde_json::json!({ "ha_enabled": false, "is_self": true, "leader_address": "", "leader_cluster_address": "" }),
+            ),
+            Request::Initialised => ok(serde_json::json!({ "initialized": true })),
+            Request::Initialise => Err(Error::bad_request("Vault is already initialized")),
+            Request::InNamespace => Err(Error::bad_request("operation unavailable in namespaces")),
+            Request::OtherVerb => Err(Error::silent(StatusCode::METHOD_NOT_ALLOWED)),
+            Request::Unseal => {
+                let head = self.head?;
+                let sent = parameters(&head, &bodies.read(payload).await?)?;
+                unseal(engine, &Input::typed(UNSEAL, Wording::Field, &sent, &[])?)?;
+                Ok(frame(StatusCode::OK).json(SealStatus::of(engine)))
+            }
+        }
+    }
+}
+
+const UNSEAL: &[Field] = &[Field { name: "key", kind: Kind::Text }, Field { name: "reset", kind: Kind::Bool }];
+
+/// The unseal key is one whole share: threshold 1 of 1.
+fn unseal(engine: &Engine, input: &Input) -> Result<(), Error> {
+    if input.switch("reset") == Some(true) {
+        return if engine.seal.is_sealed() { Ok(()) } else { Err(Error::bad_request("vault is unsealed")) };
+    }
+    let key = input.secret("key");
+    if key.expose().is_empty() {
+        return Err(Error::bad_request("'key' must be specified in request body as JSON, or 'reset' set to true"));
+    }
+    let key = key_file::parse(key.expose())
+        .ok_or_else(|| Error::bad_request("'key' must be a valid hex or base64 string"))?;
+    if !engine.seal.is_sealed() {
+        return Ok(());
+    }
+    engine.unseal(&key).map_err(|error| match error {
+        engine::Error::Seal(_) => Error::bad_request("unable to retrieve stored keys: invalid key"),
+        other => other.into(),
+    })
+}
+
+#[derive(Serialize)]
+struct Health {
+    initialized: bool,
+    sealed: bool,
+    standby: bool,
+    performance_standby: bool,
+    replication_performance_mode: &'static str,
+    replication_dr_mode: &'static str,
+    server_time_utc: u64,
+    version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_name: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_id: Option<String>,
+}
+
+impl Health {
+    fn of(engine: &Engine) -> Self {
+        let sealed = engine.seal.is_sealed();
+        let mode = if sealed { "unknown" } else { "disabled" };
+        Self {
+            initialized: true,
+            sealed,
+            standby: sealed,
+            performance_standby: false,
+            replication_performance_mode: mode,
+            replication_dr_mode: mode,
+            server_time_utc: engine.now().as_secs(),
+            version: VERSION,
+            cluster_name: (!sealed).then_some(CLUSTER_NAME),
+            cluster_id: cluster_id(engine),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SealStatus {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    initialized: bool,
+    sealed: bool,
+    t: u32,
+    n: u32,
+    progress: u32,
+    nonce: &'static str,
+    version: &'static str,
+    commit_date: &'static str,
+    migration: bool,
+    recovery_seal: bool,
+    storage_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_name: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_id: Option<String>,
+}
+
+impl SealStatus {
+    fn of(engine: &Engine) -> Self {
+        let sealed = engine.seal.is_sealed();
+        Self {
+            kind: "shamir",
+            initialized: true,
+            sealed,
+            t: 1,
+            n: 1,
+            progress: 0,
+            nonce: "",
+            version: VERSION,
+            commit_date: "2026-11-24T00:00:00Z",
+            migration: false,
+            recovery_seal: false,
+            storage_type: "sqlite",
+            cluster_name: (!sealed).then_some(CLUSTER_NAME),
+            cluster_id: cluster_id(engine),
+        }
+    }
+}
+
+/// A UUID of this store, the same at every start; unknown while it is sealed.
+fn cluster_id(engine: &Engine) -> Option<String> {
+    let access = engine.access().ok()?;
+    Some(super::mounts::stable_uuid(&access, &Scope::root(), "cluster"))
+}

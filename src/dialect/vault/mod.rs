@@ -1,0 +1,84 @@
+//! Vault's HTTP API for identity MFA: the route table.
+//!
+//! What a request goes through is [`dispatch`]'s business; how errors look, [`error`]'s; what replies look like, [`wire`]'s. Each resource has a
+//! file with its handlers.
+
+use actix_web::web::{self, Data, ServiceConfig};
+
+mod body;
+mod dispatch;
+mod duration;
+mod entities;
+mod error;
+mod field;
+mod input;
+mod lifecycle;
+mod methods;
+mod mounts;
+mod namespaces;
+mod request;
+mod route;
+mod system;
+mod tokens;
+mod totp;
+mod verification;
+mod wire;
+
+pub use body::Bodies;
+
+use crate::engine::Engine;
+
+/// Serve this dialect's paths, and answer in its shape wherever nobody else does.
+pub fn configure(engine: Data<Engine>, bodies: Data<Bodies>) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        config.app_data(engine).app_data(bodies);
+        config.service(web::scope("/v1").default_service(web::to(dispatch::serve)));
+        config.default_service(web::to(dispatch::unknown));
+    }
+}
+
+/// An error in this dialect's shape for a client that asks more often than it may.
+pub fn too_often(path: &str) -> actix_web::HttpResponse {
+    error::Error::too_often(path.trim_start_matches("/v1/")).respond()
+}
+
+/// Where engines are mounted. A path under none of them has no handler.
+const MOUNTS: [&str; 3] = ["auth/token/", "identity/", "sys/"];
+
+/// Paths that only the root namespace has.
+const ROOT_ONLY: [&str; 22] = [
+    "sys/audit",
+    "sys/audit-hash",
+    "sys/clock",
+    "sys/config",
+    "sys/generate-root",
+    "sys/health",
+    "sys/host-info",
+    "sys/in-flight-req",
+    "sys/init",
+    "sys/loggers",
+    "sys/metrics",
+    "sys/mfa/method",
+    "sys/monitor",
+    "sys/pprof",
+    "sys/quotas",
+    "sys/raw",
+    "sys/rekey",
+    "sys/replication",
+    "sys/seal",
+    "sys/step-down",
+    "sys/storage",
+    "sys/unseal",
+];
+
+/// Every route behind a token.
+const ROUTES: &[&[route::Route]] = &[
+    verification::ROUTES,
+    totp::ROUTES,
+    methods::ROUTES,
+    entities::ROUTES,
+    tokens::ROUTES,
+    namespaces::ROUTES,
+    mounts::ROUTES,
+    system::ROUTES,
+];

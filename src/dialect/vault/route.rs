@@ -1,0 +1,154 @@
+//! Routes: patterns of paths, what each can do, and what a handler gets and gives.
+
+use std::sync::Arc;
+
+use super::error::Error;
+use super::field::Field;
+use super::input::{Input, Wording};
+use super::wire::Reply;
+use crate::engine::access::Capability;
+use crate::engine::{Access, Engine};
+use crate::model::namespace::Scope;
+use crate::model::token::Token;
+use crate::secret::Secret;
+use crate::storage::Tx;
+
+/// One row of the route table.
+pub(super) struct Route {
+    /// The path's pattern: literal segments, `{name}` for any one, `{name:id}` for a lower-case UUID, and `{name*}` for all that is left.
+    pub(super) pattern: &'static str,
+    /// What it captures even where it is absent: then as an empty text, which wins over what the body says.
+    pub(super) absent: &'static [&'static str],
+    /// The parameters it takes.
+    pub(super) fields: &'static [Field],
+    /// How wrong parameters are worded.
+    pub(super) wording: Wording,
+    /// What can be done with it.
+    pub(super) handlers: &'static [(Capability, Handler)],
+}
+
+/// Translates one operation of one route.
+pub(super) type Handler = fn(&mut Call<'_>) -> Result<Plan, Error>;
+
+/// What a handler works with: an authenticated, permitted request, on a snapshot.
+pub(super) struct Call<'a> {
+    pub(super) engine: &'a Arc<Engine>,
+    pub(super) access: &'a Access,
+    pub(super) tx: &'a mut dyn Tx,
+    /// The namespace of the request.
+    pub(super) scope: Scope,
+    /// The path inside it.
+    pub(super) path: &'a str,
+    /// Who asks.
+    pub(super) caller: Token,
+    /// What the caller showed.
+    pub(super) shown: &'a Secret<String>,
+    /// The parameters.
+    pub(super) input: Input,
+}
+
+/// What is still to be done for a request once it has been looked at.
+pub(super) enum Plan {
+    /// Nothing: this is the reply.
+    Reply(Reply),
+    /// This job, in the serial order of writes; its reply counts once it is committed.
+    Write(WriteJob),
+    /// This work, where blocking is allowed, and then what it comes to.
+    Slow(SlowJob),
+}
+
+pub(super) type WriteJob = Box<dyn FnMut(&mut dyn Tx, &Access) -> Result<Reply, Error> + Send>;
+pub(super) type SlowJob = Box<dyn FnOnce(&Engine) -> Result<Plan, Error> + Send>;
+
+impl Plan {
+    /// A write.
+    pub(super) fn write(job: impl FnMut(&mut dyn Tx, &Access) -> Result<Reply, Error> + Send + 'static) -> Self {
+        Self::Write(Box::new(job))
+    }
+
+    /// Slow work.
+    pub(super) fn slow(job: impl FnOnce(&Engine) -> Result<Self, Error> + Send + 'static) -> Self {
+        Self::Slow(Box::new(job))
+    }
+}
+
+/// Parameters captured from a path.
+pub(super) type Captures = Vec<(&'static str, String)>;
+
+/// What looking a request up in the route table comes to.
+pub(super) enum Found {
+    /// This handler of this row, with what the path captures.
+    Handler(&'static Route, Handler, Captures),
+    /// There is such a path, but it cannot do this.
+    OtherOperations,
+    /// There is no such path.
+    Nothing,
+}
+
+/// Look up an operation on `path`. Rows are tried in order; one that fits the path but not the operation lets later ones try.
+pub(super) fn find(table: &'static [&'static [Route]], operation: Capability, path: &str) -> Found {
+    let mut found = Found::Nothing;
+    for route in table.iter().flat_map(|rows| rows.iter()) {
+        let Some(mut captures) = capture(route.pattern, path) else { continue };
+        if let Some((_, handler)) = route.handlers.iter().find(|(can, _)| *can == operation) {
+            captures.extend(route.absent.iter().map(|name| (*name, String::new())));
+            return Found::Handler(route, *handler, captures);
+        }
+        found = Found::OtherOperations;
+    }
+    found
+}
+
+fn capture(pattern: &'static str, path: &str) -> Option<Captures> {
+    let mut captures = Vec::new();
+    let mut rest = Some(path);
+    for expected in pattern.split('/') {
+        let here = rest?;
+        let name = expected.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+        if let Some(name) = name.and_then(|name| name.strip_suffix('*')) {
+            captures.push((name, here.to_owned()));
+            return (!here.is_empty()).then_some(captures);
+        }
+        let (segment, behind) = match here.split_once('/') {
+            Some((segment, behind)) => (segment, Some(behind)),
+            None => (here, None),
+        };
+        match name.map(|name| (name, name.strip_suffix(":id"))) {
+            None if segment == expected => {}
+            Some((_, Some(name))) if is_uuid(segment) => captures.push((name, segment.to_owned())),
+            Some((name, None)) if !segment.is_empty() => captures.push((name, segment.to_owned())),
+            None | Some(_) => return None,
+        }
+        rest = behind;
+    }
+    rest.is_none().then_some(captures)
+}
+
+/// Whether `text` is a UUID in lower case.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_fits_whole_paths_only() {
+        let id = "c1372abf-bf64-1f26-c2a4-cbcfa135b775";
+        assert_eq!(capture("a/{x:id}", &format!("a/{id}")), Some(vec![("x", id.to_owned())]));
+        assert_eq!(capture("a/{x:id}", &format!("a/{}", id.to_uppercase())), None);
+        assert_eq!(capture("a/{x:id}", &format!("a/{id}/")), None);
+        assert_eq!(capture("a/{x}", "a/b"), Some(vec![("x", "b".to_owned())]));
+        assert_eq!(capture("a/{x}", "a/b/c"), None);
+        assert_eq!(capture("a/{x}", "a"), None);
+        assert_eq!(capture("a/{x}", "a/"), None);
+        assert_eq!(capture("a/{x*}", "a/b/c"), Some(vec![("x", "b/c".to_owned())]));
+        assert_eq!(capture("a", "ab"), None);
+        assert_eq!(capture("a/b", "a"), None);
+    }
+}

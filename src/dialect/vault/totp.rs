@@ -1,0 +1,143 @@
+//! `identity/mfa/method/totp/…`: authenticators made, destroyed, unlocked.
+
+use serde::Serialize;
+
+use super::error::Error;
+use super::field::{Field, Kind as Type};
+use super::input::{Input, Wording};
+use super::methods::kind_name;
+use super::route::{Call, Handler, Plan, Route};
+use super::wire::Reply;
+use crate::engine::access::Capability;
+use crate::engine::enrolments::{self, Bound, Draft, Drafted};
+use crate::engine::{self, methods, verification};
+use crate::factor::qr;
+use crate::id::{EntityId, MethodId};
+
+const FIELDS: &[Field] =
+    &[Field { name: "method_id", kind: Type::Text }, Field { name: "entity_id", kind: Type::Text }];
+const OWN: &[Field] = &[Field { name: "method_id", kind: Type::Text }];
+
+const fn route(pattern: &'static str, fields: &'static [Field], handlers: &'static [(Capability, Handler)]) -> Route {
+    Route { pattern, absent: &[], fields, wording: Wording::Field, handlers }
+}
+
+pub(super) const ROUTES: &[Route] = &[
+    route("identity/mfa/method/totp/generate", OWN, &[(Capability::Update, generate)]),
+    route("identity/mfa/method/totp/admin-generate", FIELDS, &[(Capability::Update, admin_generate)]),
+    route("identity/mfa/method/totp/admin-destroy", FIELDS, &[(Capability::Update, admin_destroy)]),
+    route("identity/mfa/method/totp/admin-unlock", FIELDS, &[(Capability::Update, admin_unlock)]),
+];
+
+/// The method that the body names.
+pub(super) fn method_id(input: &Input) -> Result<MethodId, Error> {
+    match input.text("method_id") {
+        "" => Err(Error::bad_request("missing method ID")),
+        id => Ok(MethodId::new(id)),
+    }
+}
+
+fn entity_id(input: &Input, missing: &str) -> Result<EntityId, Error> {
+    match input.text("entity_id") {
+        "" => Err(Error::bad_request(missing)),
+        id => Ok(EntityId::new(id)),
+    }
+}
+
+/// The entity that the caller speaks for.
+pub(super) fn own_entity(call: &Call<'_>) -> Result<EntityId, Error> {
+    call.caller.entity.clone().ok_or_else(|| Error::bad_request("missing entityID"))
+}
+
+fn generate(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let method = method_id(&call.input)?;
+    let entity = own_entity(call)?;
+    draft(call, method, &entity)
+}
+
+fn admin_generate(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let method = method_id(&call.input)?;
+    let entity = entity_id(&call.input, "missing entityID")?;
+    draft(call, method, &entity)
+}
+
+/// Words for what is wrong with a method and an entity that are named together.
+fn pair_error(error: engine::Error, method: &MethodId) -> Error {
+    match error {
+        engine::Error::UnknownMethod => {
+            Error::bad_request(format!("configuration for method ID \"{method}\" does not exist"))
+        }
+        other => other.into(),
+    }
+}
+
+fn draft(call: &mut Call<'_>, method: MethodId, entity: &EntityId) -> Result<Plan, Error> {
+    match enrolments::draft(call.tx, call.access, &call.scope, &method, entity) {
+        Ok(Drafted::Fresh(draft)) => Ok(Plan::slow(move |_| draw(*draft))),
+        Ok(Drafted::AlreadyEnrolled { method_name }) => Ok(Plan::Reply(already_enrolled(&method_name))),
+        Err(engine::Error::OtherKind) => {
+            let found = methods::get(call.tx, call.access, &method)?;
+            let kind = found.map_or("", |method| kind_name(method.settings.kind()));
+            Err(Error::bad_request(format!("generate not available for MFA type \"{kind}\"")))
+        }
+        Err(error) => Err(pair_error(error, &method)),
+    }
+}
+
+fn already_enrolled(method_name: &str) -> Reply {
+    Reply::warning(format!("Entity already has a secret for MFA method \"{method_name}\""))
+}
+
+#[derive(Serialize)]
+struct Generated {
+    barcode: String,
+    url: String,
+}
+
+/// Draw the picture first: where that fails, nothing is bound.
+fn draw(draft: Draft) -> Result<Plan, Error> {
+    let url = draft.key_uri.expose().clone();
+    let barcode = match draft.qr_size {
+        0 => String::new(),
+        size => {
+            let picture = qr::png(&url, size)
+                .map_err(|error| Error::bad_request_wrapped(&format!("failed to generate QR code image: {error}")))?;
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, picture)
+        }
+    };
+    let generated = Generated { barcode, url };
+    Ok(Plan::write(move |tx, access| match enrolments::bind(tx, access, &draft)? {
+        Bound::Fresh => Reply::data(&generated),
+        Bound::AlreadyEnrolled { method_name } => Ok(already_enrolled(&method_name)),
+    }))
+}
+
+fn admin_destroy(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let method = method_id(&call.input)?;
+    let entity = entity_id(&call.input, "missing entity ID")?;
+    let scope = call.scope.clone();
+    Ok(Plan::write(move |tx, access| match enrolments::destroy(tx, access, &scope, &method, &entity) {
+        Ok(()) => Ok(Reply::NoContent),
+        Err(error) => Err(admin_error(error, &method, &scope.path)),
+    }))
+}
+
+fn admin_unlock(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let method = method_id(&call.input)?;
+    let entity = entity_id(&call.input, "missing entity ID")?;
+    let scope = call.scope.clone();
+    Ok(Plan::write(move |tx, access| match verification::unlock(tx, access, &scope, &method, &entity) {
+        Ok(()) => Ok(Reply::NoContent),
+        Err(error) => Err(admin_error(error, &method, &scope.path)),
+    }))
+}
+
+fn admin_error(error: engine::Error, method: &MethodId, here: &str) -> Error {
+    match error {
+        engine::Error::OtherKind => Error::bad_request("method ID does not match TOTP type"),
+        engine::Error::OutsideMethod { entity, .. } => {
+            Error::bad_request(format!("entity namespace {entity} outside of the current namespace {here}"))
+        }
+        other => pair_error(other, method),
+    }
+}

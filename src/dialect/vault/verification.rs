@@ -1,0 +1,101 @@
+//! `identity/mfa/validate`: an application checks a passcode; and `…/totp/verify`: its owner confirms an enrolment.
+
+use serde::Serialize;
+
+use super::error::{Error, listed};
+use super::field::{Field, Kind as Type};
+use super::input::Wording;
+use super::route::{Call, Plan, Route};
+use super::totp::{method_id, own_entity};
+use super::wire::{Refusal, Reply};
+use crate::engine::access::Capability;
+use crate::engine::verification::{self, Evaluation, Outcome, Question};
+use crate::id::EntityId;
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        pattern: "identity/mfa/validate",
+        absent: &[],
+        fields: &[
+            Field { name: "method_id", kind: Type::Text },
+            Field { name: "method_name", kind: Type::Text },
+            Field { name: "entity_id", kind: Type::Text },
+            Field { name: "passcode", kind: Type::Text },
+        ],
+        wording: Wording::Field,
+        handlers: &[(Capability::Update, validate)],
+    },
+    Route {
+        pattern: "identity/mfa/method/totp/verify",
+        absent: &[],
+        fields: &[Field { name: "method_id", kind: Type::Text }, Field { name: "passcode", kind: Type::Text }],
+        wording: Wording::Field,
+        handlers: &[(Capability::Update, verify)],
+    },
+];
+
+#[derive(Serialize)]
+struct Valid {
+    valid: bool,
+    entity_id: String,
+    method_id: String,
+}
+
+fn validate(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let method = match (call.input.text("method_id"), call.input.text("method_name")) {
+        ("", "") => return Err(Error::bad_request("missing method ID")),
+        ("", name) => name.to_owned(),
+        (id, _) => id.to_owned(),
+    };
+    let entity = match call.input.text("entity_id") {
+        "" => return Err(Error::bad_request("missing entity ID")),
+        id => EntityId::new(id),
+    };
+    check(call, method, entity, false)
+}
+
+fn verify(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let method = method_id(&call.input)?.to_string();
+    let entity = own_entity(call)?;
+    check(call, method, entity, true)
+}
+
+/// Evaluate here, settle in the writer, answer when that is committed.
+fn check(call: &mut Call<'_>, method: String, entity: EntityId, confirms: bool) -> Result<Plan, Error> {
+    let question = Question { scope: call.scope.clone(), method, entity, passcode: call.input.secret("passcode") };
+    let evaluation = verification::evaluate(call.tx, call.access, &question)?;
+    let asked = question.method;
+    if let Some(outcome) = evaluation.answered() {
+        return Ok(Plan::Reply(reply(&asked, &evaluation, &outcome)?));
+    }
+    let engine = std::sync::Arc::clone(call.engine);
+    Ok(Plan::write(move |tx, access| {
+        let clock = engine.time.observe(tx.now());
+        let outcome = verification::settle(tx, access, &evaluation, clock)?;
+        if let (true, Outcome::Accepted { entity, method }) = (confirms, &outcome) {
+            verification::confirm(tx, access, entity, method)?;
+        }
+        reply(&asked, &evaluation, &outcome)
+    }))
+}
+
+/// The outcome in Vault's words. They are the same for everybody who is not enrolled and everybody who is wrong; `asked` is the method as the
+/// caller named it.
+fn reply(asked: &str, evaluation: &Evaluation, outcome: &Outcome) -> Result<Reply, Error> {
+    let (detail, reason) = match outcome {
+        Outcome::Accepted { entity, method } => {
+            return Reply::data(&Valid { valid: true, entity_id: entity.to_string(), method_id: method.to_string() });
+        }
+        Outcome::Refused(reason) => ("MFA credentials not supplied or incorrect".to_owned(), reason.to_string()),
+        Outcome::TooMany { attempts, allowed, retry_in } => {
+            let seconds = retry_in.as_millis().div_ceil(1000);
+            let detail = format!(
+                "maximum TOTP validation attempts {attempts} exceeded the allowed attempts {allowed}. Please try again in {seconds:02} seconds"
+            );
+            (detail, format!("attempt {attempts} of {allowed}"))
+        }
+    };
+    let failed = format!("login MFA validation failed for methodID: [{asked}]");
+    let error = Error::forbidden(listed(&[&detail, &failed]));
+    Ok(Reply::Refused(Refusal { error, reason, method: evaluation.method().cloned() }))
+}

@@ -1,0 +1,282 @@
+//! What goes over the wire on success: the envelope, and the shapes inside it.
+
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::error::{Error, frame};
+use crate::id::MethodId;
+use crate::model::token::{Kind, Token};
+use crate::time::Timestamp;
+
+/// What a handler answers.
+pub(super) enum Reply {
+    /// Done, and nothing to say.
+    NoContent,
+    /// Done, and this to say.
+    Body(Box<Body>),
+    /// Refused, where refusing has changed something that must stay.
+    Refused(Refusal),
+}
+
+/// A refusal that is not a fault: what the caller is told, and what only the log is.
+pub(super) struct Refusal {
+    /// For the caller.
+    pub(super) error: Error,
+    /// For the log: why.
+    pub(super) reason: String,
+    /// For the log: the method, if there is one.
+    pub(super) method: Option<MethodId>,
+}
+
+/// What there is to say.
+#[derive(Default)]
+pub(super) struct Body {
+    data: Option<Value>,
+    auth: Option<Auth>,
+    warnings: Vec<String>,
+    /// Whether the members of `data` are shown beside the envelope's own too, where old clients look for them.
+    at_top_level: bool,
+}
+
+impl Reply {
+    /// Data of this shape.
+    pub(super) fn data(data: &impl Serialize) -> Result<Self, Error> {
+        Ok(Self::Body(Box::new(Body { data: Some(to_value(data)?), ..Body::default() })))
+    }
+
+    /// Data of this shape, whose members are copied to the top level.
+    pub(super) fn data_at_top_level(data: &impl Serialize) -> Result<Self, Error> {
+        Ok(Self::Body(Box::new(Body { data: Some(to_value(data)?), at_top_level: true, ..Body::default() })))
+    }
+
+    /// A token, and what is to be said about it.
+    pub(super) fn auth(auth: Auth, warnings: Vec<String>) -> Self {
+        Self::Body(Box::new(Body { auth: Some(auth), warnings, ..Body::default() }))
+    }
+
+    /// Nothing but a warning.
+    pub(super) fn warning(text: impl Into<String>) -> Self {
+        Self::Body(Box::new(Body { warnings: vec![text.into()], ..Body::default() }))
+    }
+
+    /// The keys of a list and, where there is more to say of each, that; 404 when there are none.
+    pub(super) fn keys(keys: Vec<String>, key_info: Option<BTreeMap<String, Value>>) -> Result<Self, Error> {
+        if keys.is_empty() {
+            return Err(Error::not_found());
+        }
+        Self::data(&List { keys, key_info })
+    }
+
+    /// This reply as a response, with `warnings` about the request's parameters where there is a body to put them in.
+    pub(super) fn respond(self, request_id: &str, warnings: Vec<String>) -> HttpResponse {
+        let mut body = match self {
+            Self::NoContent => return frame(StatusCode::NO_CONTENT).finish(),
+            Self::Refused(Refusal { error, reason, method }) => {
+                let method = method.as_ref().map(MethodId::as_str);
+                tracing::info!(request_id, method, reason, "a factor was refused");
+                return error.respond();
+            }
+            Self::Body(body) => body,
+        };
+        body.warnings.extend(warnings);
+        let beside = match &body.data {
+            Some(Value::Object(members)) if body.at_top_level => members.clone(),
+            Some(_) | None => serde_json::Map::new(),
+        };
+        let envelope = Envelope {
+            request_id,
+            lease_id: "",
+            renewable: false,
+            lease_duration: 0,
+            data: body.data,
+            wrap_info: None,
+            warnings: Some(body.warnings).filter(|warnings| !warnings.is_empty()),
+            auth: body.auth,
+            beside,
+        };
+        let mut text = Vec::with_capacity(512);
+        match envelope.serialize(&mut serde_json::Serializer::with_formatter(&mut text, GoStrings)) {
+            Ok(()) => {
+                text.push(b'\n');
+                frame(StatusCode::OK).body(text)
+            }
+            Err(_) => Error::not_found().respond(),
+        }
+    }
+}
+
+/// A value of this shape.
+pub(super) fn to_value(data: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(data).map_err(|error| crate::storage::Error::Backend(error.into()).into())
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    request_id: &'a str,
+    lease_id: &'a str,
+    renewable: bool,
+    lease_duration: u64,
+    data: Option<Value>,
+    wrap_info: Option<()>,
+    warnings: Option<Vec<String>>,
+    auth: Option<Auth>,
+    #[serde(flatten)]
+    beside: serde_json::Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct List {
+    keys: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_info: Option<BTreeMap<String, Value>>,
+}
+
+/// Writes strings as Go's encoder does, which escapes what HTML would read.
+struct GoStrings;
+
+impl serde_json::ser::Formatter for GoStrings {
+    fn write_string_fragment<W: ?Sized + std::io::Write>(&mut self, to: &mut W, fragment: &str) -> std::io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(['&', '<', '>', '\u{2028}', '\u{2029}']) {
+            let (plain, special) = rest.split_at(at);
+            to.write_all(plain.as_bytes())?;
+            let mut characters = special.chars();
+            if let Some(character) = characters.next() {
+                write!(to, "\\u{:04x}", u32::from(character))?;
+            }
+            rest = characters.as_str();
+        }
+        to.write_all(rest.as_bytes())
+    }
+}
+
+/// A token as the envelope shows it.
+#[derive(Serialize)]
+pub(super) struct Auth {
+    client_token: String,
+    accessor: String,
+    policies: Vec<String>,
+    token_policies: Vec<String>,
+    metadata: Option<BTreeMap<String, String>>,
+    lease_duration: u64,
+    renewable: bool,
+    entity_id: String,
+    token_type: &'static str,
+    orphan: bool,
+    mfa_requirement: Option<()>,
+    num_uses: u32,
+}
+
+impl Auth {
+    /// `token`, with its text if that may be shown.
+    pub(super) fn of(token: &Token, text: Option<&str>) -> Self {
+        Self {
+            client_token: text.unwrap_or_default().into(),
+            accessor: accessor(token),
+            policies: token.policies.clone(),
+            token_policies: token.policies.clone(),
+            metadata: token.meta.clone(),
+            lease_duration: token.ttl.as_secs(),
+            renewable: token.can_be_renewed(),
+            entity_id: entity_id(token),
+            token_type: token_type(token.kind),
+            orphan: token.parent.is_none(),
+            mfa_requirement: None,
+            num_uses: token.uses_left.unwrap_or_default(),
+        }
+    }
+}
+
+/// A token as a lookup shows it.
+#[derive(Serialize)]
+pub(super) struct TokenData {
+    accessor: String,
+    creation_time: u64,
+    creation_ttl: u64,
+    display_name: String,
+    entity_id: String,
+    expire_time: Option<String>,
+    explicit_max_ttl: u64,
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issue_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_renewal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_renewal_time: Option<u64>,
+    meta: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace_path: Option<String>,
+    num_uses: u32,
+    orphan: bool,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<u64>,
+    policies: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewable: Option<bool>,
+    ttl: u64,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+impl TokenData {
+    /// `token` at this moment, with its text if that may be shown. A token that never ends has no time of issue and no say in renewal.
+    pub(super) fn of(token: &Token, text: Option<&str>, now: Timestamp) -> Self {
+        let ends = token.expires_at.is_some();
+        Self {
+            accessor: accessor(token),
+            creation_time: token.created_at.as_secs(),
+            creation_ttl: token.creation_ttl.as_secs(),
+            display_name: token.display_name.clone(),
+            entity_id: entity_id(token),
+            expire_time: token.expires_at.map(|end| end.to_string()),
+            explicit_max_ttl: token.explicit_max_ttl.as_secs(),
+            id: text.unwrap_or_default().into(),
+            issue_time: ends.then(|| token.created_at.to_string()),
+            last_renewal: token.renewed_at.map(|moment| moment.to_string()),
+            last_renewal_time: token.renewed_at.map(Timestamp::as_secs),
+            meta: token.meta.clone(),
+            namespace_path: (!token.scope.id.is_root()).then(|| token.scope.path.clone()),
+            num_uses: token.uses_left.unwrap_or_default(),
+            orphan: token.parent.is_none(),
+            path: token.path.clone(),
+            period: Some(token.period.as_secs()).filter(|period| *period > 0),
+            policies: token.policies.clone(),
+            renewable: ends.then(|| token.can_be_renewed()),
+            ttl: token.time_left(now).map_or(0, |left| left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)),
+            kind: token_type(token.kind),
+        }
+    }
+}
+
+fn accessor(token: &Token) -> String {
+    token.accessor.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn entity_id(token: &Token) -> String {
+    token.entity.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+const fn token_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Service => "service",
+        Kind::Batch => "batch",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_escaped_as_go_does() {
+        let mut text = Vec::new();
+        "a&<b>\u{2028}\"\n".serialize(&mut serde_json::Serializer::with_formatter(&mut text, GoStrings)).unwrap();
+        assert_eq!(String::from_utf8(text).unwrap(), r#""a\u0026\u003cb\u003e\u2028\"\n""#);
+    }
+}

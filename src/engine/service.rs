@@ -1,0 +1,96 @@
+//! The engine as one thing: the store, the seal, the clock and chance, ready for a dialect to use.
+
+use std::sync::Arc;
+
+use super::clock::{self, SharedClock};
+use super::{Access, Error, purging, sealing};
+use crate::entropy::Entropy;
+use crate::model::clock_guard::ClockGuard;
+use crate::seal::{Seal, UnsealKey};
+use crate::storage::{Store, Tx, tables};
+use crate::time::{Clock, Timestamp};
+
+/// Everything a request needs.
+pub struct Engine {
+    /// Where records are.
+    pub store: Arc<dyn Store>,
+    /// Whether they can be read.
+    pub seal: Seal,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// What is known of time past.
+    pub time: SharedClock,
+}
+
+/// How many records one round of housekeeping removes from a table at most.
+const SWEEP: usize = 1_000;
+
+impl Engine {
+    /// An engine over `store`, sealed.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { store, seal: Seal::sealed(), clock, entropy, time: SharedClock::default() }
+    }
+
+    /// What reading and writing records takes.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] while the seal is closed.
+    pub fn access(&self) -> Result<Access, Error> {
+        Ok(Access { keys: self.seal.keyring()?, entropy: Arc::clone(&self.entropy) })
+    }
+
+    /// The present moment, noted as one the server has worked at.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Open the seal with `unseal_key`, and recall what the store remembers of time.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] when it is not this store's key.
+    pub fn unseal(&self, unseal_key: &UnsealKey) -> Result<(), Error> {
+        let now = self.now();
+        let keyring = self.store.read(now, |tx| sealing::open(tx, unseal_key))?;
+        self.seal.unseal(keyring);
+        let access = self.access()?;
+        let remembered = self.store.read(now, |tx| clock::recall(tx, &access))?;
+        self.time.was_written(remembered);
+        Ok(())
+    }
+
+    /// Write down what is known of time, forget what may be forgotten, and destroy what deletions left, a batch of each. Blocks. Says whether
+    /// there is more to do.
+    pub fn keep_house(&self) -> Result<bool, Error> {
+        let access = self.access()?;
+        let now = self.now();
+        if let Some(known) = self.time.unwritten() {
+            let access = access.clone();
+            self.store.write(now, move |tx| clock::remember(tx, &access, known)).wait()?;
+            self.time.was_written(known);
+        }
+        let forgettable = self.time.forgettable_before();
+        self.store.write(now, move |tx| housekeeping(tx, &access, forgettable)).wait()
+    }
+
+    /// Take the present for what it is, whatever moment was seen before: an operator's answer to a clock that had jumped. Blocks.
+    pub fn accept_time(&self) -> Result<ClockGuard, Error> {
+        let access = self.access()?;
+        let accepted = ClockGuard::accepting(self.now());
+        self.store.write(accepted.newest, move |tx| clock::remember(tx, &access, accepted)).wait()?;
+        self.time.accept(accepted);
+        Ok(accepted)
+    }
+}
+
+fn housekeeping(tx: &mut dyn Tx, access: &Access, forgettable: Timestamp) -> Result<bool, Error> {
+    let mut removed = 0;
+    for table in tables::ALL {
+        // A spent step outlives its window by as much as the clock may be behind.
+        let before = if std::ptr::eq(*table, &raw const tables::SPENT) { forgettable } else { tx.now() };
+        removed += tx.sweep(table, before, SWEEP)?;
+    }
+    let purged = purging::step(tx, access, SWEEP)?;
+    Ok(purged || removed >= SWEEP)
+}
