@@ -77,17 +77,16 @@ pub fn prepare(settings: Settings, root_token: Option<Secret<String>>) -> Result
     let engine = Arc::new(Engine::new(store, Arc::new(SystemClock), Arc::new(SystemEntropy)));
     let is_new = engine.store.read(engine.now(), sealing::load)?.is_none();
     let root_token = if is_new { Some(root_token.unwrap_or_else(fresh_token)) } else { root_token };
-    match unseal_key(&settings, is_new)? {
-        Some(key) => {
-            if is_new {
-                initialise(&engine, &key)?;
-            }
-            engine.unseal(&key)?;
-            if let Some(token) = &root_token {
-                ensure_root(&engine, token)?;
-            }
+    if let Some(key) = unseal_key(&settings, is_new)? {
+        if is_new {
+            initialise(&engine, &key)?;
         }
-        None => tracing::warn!("there is no key file: the server stays sealed until it is unsealed over HTTP"),
+        engine.unseal(&key)?;
+        if let Some(token) = &root_token {
+            ensure_root(&engine, token)?;
+        }
+    } else {
+        tracing::warn!("there is no key file: the server stays sealed until it is unsealed over HTTP");
     }
     Ok(Prepared { engine, root_token, listener, settings })
 }

@@ -173,7 +173,7 @@ fn report(error: &Error) {
     let mut text = format!("countersign: {error}\n");
     let mut cause = std::error::Error::source(error);
     while let Some(because) = cause {
-        text.push_str(&format!("  because: {because}\n"));
+        text = text + "  because: " + &because.to_string() + "\n";
         cause = because.source();
     }
     // There is nobody left to tell if the terminal is gone.

@@ -27,6 +27,9 @@ pub struct Settings {
     /// How long the head of a request may take to arrive.
     #[serde(deserialize_with = "duration")]
     pub head_timeout: Duration,
+    /// How long the body of a request may take to arrive.
+    #[serde(deserialize_with = "duration")]
+    pub body_timeout: Duration,
     /// How long running requests are waited for at shutdown.
     #[serde(deserialize_with = "duration")]
     pub shutdown_timeout: Duration,
@@ -62,6 +65,7 @@ impl Default for Settings {
             connections: 10_000,
             keep_alive: Duration::from_secs(30),
             head_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(10),
             write_queue: 4_096,
             requests_per_second: 0,
@@ -72,7 +76,7 @@ impl Default for Settings {
     }
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "listen",
     "data",
     "unseal_key_file",
@@ -80,6 +84,7 @@ const NAMES: [&str; 13] = [
     "connections",
     "keep_alive",
     "head_timeout",
+    "body_timeout",
     "shutdown_timeout",
     "write_queue",
     "requests_per_second",
@@ -174,7 +179,7 @@ mod tests {
     fn the_environment_overrides_the_file() {
         let environment = [("COUNTERSIGN_WORKERS", "3"), ("COUNTERSIGN_KEEP_ALIVE", "1m"), ("HOME", "/root")];
         let settings = load("workers = 2\nlisten = \"127.0.0.1:1\"", &environment).unwrap();
-        assert_eq!((settings.workers, settings.keep_alive), (3, Duration::from_secs(60)));
+        assert_eq!((settings.workers, settings.keep_alive), (3, Duration::from_mins(1)));
         assert_eq!(settings.listen.port(), 1);
     }
 

@@ -22,7 +22,7 @@ use crate::engine::Engine;
 /// When the system refuses.
 pub fn start(engine: &Arc<Engine>, listener: TcpListener, settings: &Settings) -> io::Result<Server> {
     let engine = Data::from(Arc::clone(engine));
-    let bodies = Data::new(vault::Bodies::default());
+    let bodies = Data::new(vault::Bodies::new(settings.body_timeout));
     let throttle = Data::new(Throttle::new(settings));
     let factory = move || {
         App::new()

@@ -268,11 +268,11 @@ fn keep_guard(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, guard: 
 
 /// Note that the owner of an enrolment has proven possession for the first time.
 pub fn confirm(tx: &mut dyn Tx, access: &Access, entity: &EntityId, method: &MethodId) -> Result<(), Error> {
-    if let Some(mut enrolment) = ENROLMENTS.get(tx, access, enrolment_key(access, entity, method))? {
-        if enrolment.confirmed_at.is_none() {
-            enrolment.confirmed_at = Some(tx.now());
-            ENROLMENTS.put(tx, access, &enrolment)?;
-        }
+    if let Some(mut enrolment) = ENROLMENTS.get(tx, access, enrolment_key(access, entity, method))?
+        && enrolment.confirmed_at.is_none()
+    {
+        enrolment.confirmed_at = Some(tx.now());
+        ENROLMENTS.put(tx, access, &enrolment)?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::secret::Secret;
 pub fn key_uri(issuer: &str, account: &str, authenticator: &Authenticator) -> Secret<String> {
     let seed = Zeroizing::new(BASE32_NOPAD.encode(authenticator.seed.expose()));
     let parameters = &authenticator.parameters;
-    let mut uri = String::with_capacity(160 + issuer.len() * 4 + account.len() + seed.len());
+    let mut uri = String::with_capacity(256);
     uri.push_str("otpauth://totp/");
     escape(&mut uri, issuer, IN_PATH);
     uri.push(':');

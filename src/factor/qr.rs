@@ -109,7 +109,7 @@ mod tests {
         let lines: Vec<Vec<char>> = terminal("hello").unwrap().lines().map(|line| line.chars().collect()).collect();
         for y in 0..code.width() {
             for x in 0..code.width() {
-                let character = lines[(y + 4) / 2][x + 4];
+                let character = lines[usize::midpoint(y, 4)][x + 4];
                 let drawn = match (y + 4) % 2 {
                     0 => matches!(character, '█' | '▀'),
                     _ => matches!(character, '█' | '▄'),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::time::Timestamp;
 
 /// How far back the clock may be while codes are still accepted. Spent codes are remembered for at least as long.
-pub const GRACE: Duration = Duration::from_secs(300);
+pub const GRACE: Duration = Duration::from_mins(5);
 
 /// What is known of time past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]

@@ -19,7 +19,8 @@ pub const LARGEST_QR: u32 = 2048;
 /// The largest seed, in bytes.
 pub const LARGEST_KEY: u32 = 512;
 /// The longest period: a day.
-pub const LONGEST_PERIOD: Duration = Duration::from_secs(86_400);
+pub const LONGEST_PERIOD: Duration = Duration::from_secs(LONGEST_PERIOD_SECS as u64);
+const LONGEST_PERIOD_SECS: u32 = 86_400;
 /// Consecutive failures after which an authenticator is disabled (NIST SP 800-63B, section 5.2.2).
 pub const FAILURE_CEILING: u32 = 100;
 
@@ -177,7 +178,7 @@ impl TryFrom<TotpRequest> for Totp {
         if asked.period_secs <= 0 {
             return Err(SettingsError::PeriodZero);
         }
-        let period_secs = within(asked.period_secs, u64_to_u32(LONGEST_PERIOD.as_secs()))
+        let period_secs = within(asked.period_secs, LONGEST_PERIOD_SECS)
             .and_then(NonZeroU32::new)
             .ok_or(SettingsError::PeriodTooLong)?;
         let skew = within(asked.skew, 1).and_then(|skew| u8::try_from(skew).ok()).ok_or(SettingsError::Skew)?;
@@ -208,10 +209,6 @@ impl TryFrom<TotpRequest> for Totp {
 /// `value`, if it is between zero and `most`.
 fn within(value: i64, most: u32) -> Option<u32> {
     u32::try_from(value).ok().filter(|value| *value <= most)
-}
-
-const fn u64_to_u32(value: u64) -> u32 {
-    if value > u32::MAX as u64 { u32::MAX } else { value as u32 }
 }
 
 #[cfg(test)]
@@ -248,7 +245,6 @@ mod tests {
             issuer: String::new(),
             max_validation_attempts: -1,
             qr_size: -1,
-            ..asked()
         };
         let refused = |asked: TotpRequest| Totp::try_from(asked).unwrap_err();
         assert_eq!(refused(wrong.clone()), SettingsError::Algorithm);

@@ -10,7 +10,7 @@ use crate::model::namespace::Scope;
 use crate::time::Timestamp;
 
 /// How long a token lasts when nothing else is said, and the longest that one without a period may last: 768 hours.
-pub const LONGEST_TTL: Duration = Duration::from_secs(768 * 3600);
+pub const LONGEST_TTL: Duration = Duration::from_hours(768);
 
 /// The policy that may do everything.
 pub const ROOT_POLICY: &str = "root";
@@ -167,7 +167,7 @@ pub fn normalise_policies<S: AsRef<str>>(policies: impl IntoIterator<Item = S>) 
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     fn grant(ttl: u64, max: u64, period: u64, age: u64) -> Lifetime {
         let hours = |n: u64| Duration::from_secs(n * 3600);

@@ -9,12 +9,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, Row, named_params};
 
+use self::statements::{Catalogue, Table};
 use super::writer::{Waiting, Writer};
 use super::{Decision, Entry, Error, Expiry, Job, Record, Schema, Store, Tx};
 use crate::time::Timestamp;
+
+mod statements;
 
 /// Marks a file as Countersign's: `CSgn`.
 const APPLICATION_ID: i32 = 0x4353_676e;
@@ -157,9 +161,12 @@ impl Store for Sqlite {
             .map_err(|error| Error::Backend(error.into()))?;
         self.with_reader(|connection| {
             let mut copy = Connection::open_with_flags(target, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-            let backup = rusqlite::backup::Backup::new(connection, &mut copy)?;
-            backup.run_to_completion(-1, std::time::Duration::ZERO, None)?;
-            Ok(())
+            let backup = Backup::new(connection, &mut copy)?;
+            // All pages in one step, so that no write comes between two of them.
+            if backup.step(-1)? == StepResult::Done {
+                return Ok(());
+            }
+            Err(Error::Backend("the copy is not complete".into()))
         })
     }
 }
@@ -478,107 +485,6 @@ fn place(index: usize) -> i64 {
 
 fn count(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
-}
-
-/// The tables there are, with their statements written out once.
-struct Catalogue(Vec<Table>);
-
-impl Catalogue {
-    fn new(schemas: &[&'static Schema]) -> Self {
-        Self(schemas.iter().map(|schema| Table::new(schema)).collect())
-    }
-
-    fn table(&self, schema: &'static Schema) -> Result<&Table, Error> {
-        let known = self.0.iter().find(|table| std::ptr::eq(table.schema, schema));
-        known.ok_or_else(|| Error::Backend(format!("the table {} is not in this store", schema.name).into()))
-    }
-}
-
-/// A table's statements. Its name is a constant of the program; everything else is bound when a statement is run.
-struct Table {
-    schema: &'static Schema,
-    create: String,
-    get: String,
-    put: String,
-    insert: String,
-    delete: String,
-    scan: String,
-    find: String,
-    holder: String,
-    insert_entry: String,
-    delete_entries: String,
-    sweep: String,
-    sweep_entries: String,
-}
-
-impl Table {
-    fn new(schema: &'static Schema) -> Self {
-        let name = schema.name;
-        let columns = "id, version, expires_at_ms, body";
-        let values = "(:id, :version, :expires_at_ms, :body)";
-        let live = match schema.expiry {
-            Expiry::Column => "(r.expires_at_ms IS NULL OR r.expires_at_ms > :now)",
-            Expiry::Never | Expiry::IdPrefix => ":now = :now",
-        };
-        let ended = match schema.expiry {
-            Expiry::Never | Expiry::Column => {
-                format!("SELECT id FROM {name} WHERE expires_at_ms <= :before ORDER BY expires_at_ms LIMIT :limit")
-            }
-            Expiry::IdPrefix => format!("SELECT id FROM {name} WHERE id < :before ORDER BY id LIMIT :limit"),
-        };
-        Self {
-            schema,
-            create: create(schema),
-            get: format!("SELECT {columns} FROM {name} WHERE id = :id"),
-            put: format!(
-                "INSERT INTO {name} ({columns}) VALUES {values} ON CONFLICT (id) DO UPDATE SET \
-                 version = excluded.version, expires_at_ms = excluded.expires_at_ms, body = excluded.body"
-            ),
-            insert: format!("INSERT INTO {name} ({columns}) VALUES {values} ON CONFLICT (id) DO NOTHING"),
-            delete: format!("DELETE FROM {name} WHERE id = :id"),
-            scan: format!(
-                "SELECT r.id, r.version, r.expires_at_ms, r.body FROM {name} r \
-                 WHERE r.id > :after AND {live} ORDER BY r.id LIMIT :limit"
-            ),
-            find: format!(
-                "SELECT r.id, r.version, r.expires_at_ms, r.body FROM {name}_entry e JOIN {name} r ON r.id = e.id \
-                 WHERE e.place = :place AND e.key = :key AND e.id > :after AND {live} ORDER BY e.id LIMIT :limit"
-            ),
-            holder: format!(
-                "SELECT r.id, r.version, r.expires_at_ms, r.body FROM {name}_entry e JOIN {name} r ON r.id = e.id \
-                 WHERE e.place = :place AND e.key = :key AND e.id <> :id LIMIT 1"
-            ),
-            insert_entry: format!("INSERT INTO {name}_entry (place, key, id) VALUES (:place, :key, :id)"),
-            delete_entries: format!("DELETE FROM {name}_entry WHERE id = :id"),
-            sweep: format!("DELETE FROM {name} WHERE id IN ({ended})"),
-            sweep_entries: format!("DELETE FROM {name}_entry WHERE id IN ({ended})"),
-        }
-    }
-
-    const fn has_entries(&self) -> bool {
-        !self.schema.indexes.is_empty()
-    }
-}
-
-fn create(schema: &Schema) -> String {
-    let name = schema.name;
-    let mut sql = format!(
-        "CREATE TABLE IF NOT EXISTS {name} (id BLOB PRIMARY KEY, version INTEGER NOT NULL, expires_at_ms INTEGER, \
-         body BLOB NOT NULL) STRICT, WITHOUT ROWID;\n"
-    );
-    if schema.expiry == Expiry::Column {
-        sql.push_str(&format!(
-            "CREATE INDEX IF NOT EXISTS {name}_expiry ON {name} (expires_at_ms) WHERE expires_at_ms IS NOT NULL;\n"
-        ));
-    }
-    if !schema.indexes.is_empty() {
-        sql.push_str(&format!(
-            "CREATE TABLE IF NOT EXISTS {name}_entry (place INTEGER NOT NULL, key BLOB NOT NULL, id BLOB NOT NULL, \
-             PRIMARY KEY (place, key, id)) STRICT, WITHOUT ROWID;\n\
-             CREATE INDEX IF NOT EXISTS {name}_entry_id ON {name}_entry (id);\n"
-        ));
-    }
-    sql
 }
 
 impl From<rusqlite::Error> for Error {

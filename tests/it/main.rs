@@ -1,1 +1,20 @@
 //! Integration tests, one binary.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test says what failed by panicking, and a victim what it has done by printing"
+)]
+
+mod at_rest;
+mod crash;
+mod golden;
+mod hostile;
+mod ladder;
+mod storage;
+mod support;
+mod tokens;
+mod verification;

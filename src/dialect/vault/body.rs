@@ -12,19 +12,22 @@ use super::error::Error;
 const LARGEST: usize = 32 << 20;
 /// The most memory that bodies on their way take together.
 const BUDGET: usize = 256 << 20;
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// The reader of bodies, which knows how much of them is in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Bodies {
+    patience: Duration,
     taken: AtomicUsize,
 }
 
 impl Bodies {
+    /// A reader that gives up on a body after `patience`.
+    pub const fn new(patience: Duration) -> Self {
+        Self { patience, taken: AtomicUsize::new(0) }
+    }
+
     /// Read `payload` to its end.
     pub(super) async fn read(&self, payload: Payload) -> Result<Bytes, Error> {
-        let read = tokio::time::timeout(PATIENCE, self.collect(payload));
+        let read = tokio::time::timeout(self.patience, self.collect(payload));
         read.await.map_err(|_| Error::too_slow())?
     }
 

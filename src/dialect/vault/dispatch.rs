@@ -61,9 +61,9 @@ async fn answer(
     let seen = match looked(None)? {
         Seen::Planned(planned) => planned,
         Seen::LimitedUses(caller) => {
-            let caller = spend_use(engine, &access, now, caller).await?;
+            let caller = spend_use(engine, &access, now, *caller).await?;
             match looked(Some(&caller))? {
-                Seen::Planned(planned) => Planned { recheck: None, ..planned },
+                Seen::Planned(planned) => Box::new(Planned { recheck: None, ..*planned }),
                 Seen::LimitedUses(_) => return Err(Error::no_token()),
             }
         }
@@ -89,9 +89,9 @@ fn refuse_broken_wrap_ttl(http: &HttpRequest) -> Result<(), Error> {
 /// What a look at a request comes to.
 enum Seen {
     /// What is to be done for it.
-    Planned(Planned),
+    Planned(Box<Planned>),
     /// One use of this token must be taken first.
-    LimitedUses(Token),
+    LimitedUses(Box<Token>),
 }
 
 struct Planned {
@@ -119,7 +119,7 @@ fn look(
         None => tokens::authenticate(tx, access, shown.expose())?.ok_or_else(Error::no_token)?,
     };
     if spent.is_none() && caller.uses_left.is_some() {
-        return Ok(Seen::LimitedUses(caller));
+        return Ok(Seen::LimitedUses(Box::new(caller)));
     }
     if !permits(&caller, &scope, head.operation, path) {
         return Err(Error::denied());
@@ -136,7 +136,7 @@ fn look(
     let warnings = std::mem::take(&mut input.warnings);
     let recheck = Some(caller.key);
     let plan = handler(&mut Call { engine, access, tx, scope, path, caller, shown, input })?;
-    Ok(Seen::Planned(Planned { plan, warnings, recheck }))
+    Ok(Seen::Planned(Box::new(Planned { plan, warnings, recheck })))
 }
 
 fn refuse_unmounted(scope: &Scope, operation: Capability, path: &str) -> Result<(), Error> {

@@ -1,7 +1,12 @@
 //! Errors as Vault words them: the only place of this dialect with status codes and the error envelope.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::engine::tokens::Refusal;
@@ -80,9 +85,9 @@ impl Error {
         Self::of(StatusCode::PAYLOAD_TOO_LARGE, "http: request body too large")
     }
 
-    /// The body took too long to arrive.
-    pub(super) fn too_slow() -> Self {
-        Self::of(StatusCode::REQUEST_TIMEOUT, "timeout while reading the request body")
+    /// The body took too long to arrive: the connection is closed.
+    pub(super) const fn too_slow() -> Self {
+        Self::silent(StatusCode::REQUEST_TIMEOUT)
     }
 
     /// The client asks more often than it may.
@@ -113,7 +118,26 @@ impl Error {
 
     /// This error as a response.
     pub(super) fn respond(&self) -> HttpResponse {
+        if self.status == StatusCode::REQUEST_TIMEOUT {
+            return frame(self.status).body(BoxBody::new(HungUp));
+        }
         frame(self.status).json(serde_json::json!({ "errors": self.texts }))
+    }
+}
+
+/// A body that fails at once, and so closes the connection: whoever stopped sending in the middle of a chunk would otherwise be waited for,
+/// after any answer, for ever.
+struct HungUp;
+
+impl MessageBody for HungUp {
+    type Error = std::io::Error;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(Some(Err(std::io::ErrorKind::TimedOut.into())))
     }
 }
 

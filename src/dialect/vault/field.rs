@@ -183,7 +183,7 @@ fn switch(literal: Literal) -> Result<bool, String> {
     match literal {
         Literal::Null => Ok(false),
         Literal::Bool(switch) => Ok(switch),
-        Literal::Number(number) => Ok(number.trim_start_matches('-').trim_start_matches(['0', '.']) != ""),
+        Literal::Number(number) => Ok(!number.trim_start_matches('-').trim_start_matches(['0', '.']).is_empty()),
         Literal::Text(text) if text.is_empty() => Ok(false),
         Literal::Text(text) => go_bool(&text)
             .ok_or_else(|| "'' cannot parse value as 'bool': strconv.ParseBool: invalid syntax".to_owned()),
@@ -207,7 +207,9 @@ fn list(literal: Literal) -> Result<Option<Value>, String> {
             let texts = items.iter().map(|item| Literal::of_json(item)?.into_text());
             texts.collect::<Result<Vec<_>, _>>()?
         }
-        single => single.into_text()?.split(',').map(str::to_owned).collect(),
+        Literal::Bool(_) | Literal::Number(_) | Literal::Text(_) | Literal::Object(_) => {
+            literal.into_text()?.split(',').map(str::to_owned).collect()
+        }
     };
     let trimmed = texts.iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     Ok(Some(Value::List(trimmed.collect())))
@@ -224,7 +226,7 @@ fn map(literal: Literal, name: &str) -> Result<Option<BTreeMap<String, String>>,
             let texts = items.iter().map(|item| Literal::of_json(item)?.into_text());
             pairs(&texts.collect::<Result<Vec<_>, _>>()?, name).map(Some)
         }
-        single => pairs(&[single.into_text()?], name).map(Some),
+        Literal::Bool(_) | Literal::Number(_) | Literal::Text(_) => pairs(&[literal.into_text()?], name).map(Some),
     }
 }
 
@@ -240,7 +242,11 @@ fn patch(literal: Literal) -> Result<Option<Value>, String> {
     let Literal::Object(members) = literal else { return Err(literal.unconvertible("map[string]string")) };
     let changes = members.into_iter().map(|(key, value)| match Literal::of_json(&value)? {
         Literal::Null => Ok((key, None)),
-        literal => literal.into_text().map(|text| (key, Some(text))),
+        literal @ (Literal::Bool(_)
+        | Literal::Number(_)
+        | Literal::Text(_)
+        | Literal::Array(_)
+        | Literal::Object(_)) => literal.into_text().map(|text| (key, Some(text))),
     });
     changes.collect::<Result<_, String>>().map(|changes| Some(Value::Patch(changes)))
 }

@@ -143,9 +143,11 @@ fn unseal(engine: &Engine, input: &Input) -> Result<(), Error> {
     if !engine.seal.is_sealed() {
         return Ok(());
     }
-    engine.unseal(&key).map_err(|error| match error {
-        engine::Error::Seal(_) => Error::bad_request("unable to retrieve stored keys: invalid key"),
-        other => other.into(),
+    engine.unseal(&key).map_err(|error| {
+        if matches!(error, engine::Error::Seal(_)) {
+            return Error::bad_request("unable to retrieve stored keys: invalid key");
+        }
+        error.into()
     })
 }
 

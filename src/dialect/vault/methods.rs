@@ -235,9 +235,11 @@ fn pingid(input: &Input, username_format: String) -> Result<PingId, Error> {
 
 fn read(call: &mut Call<'_>) -> Result<Plan, Error> {
     let id = id(call).ok_or_else(|| Error::bad_request("missing method ID"))?;
-    let found = methods::visible(call.tx, call.access, &call.scope, &id).map_err(|error| match error {
-        engine::Error::OtherNamespace => Error::forbidden("request namespace does not match method namespace"),
-        other => other.into(),
+    let found = methods::visible(call.tx, call.access, &call.scope, &id).map_err(|error| {
+        if matches!(error, engine::Error::OtherNamespace) {
+            return Error::forbidden("request namespace does not match method namespace");
+        }
+        error.into()
     })?;
     let method = found.ok_or_else(Error::not_found)?;
     match kind_in(call.path) {

@@ -1,6 +1,6 @@
 //! Vault's HTTP API for identity MFA: the route table.
 //!
-//! What a request goes through is [`dispatch`]'s business; how errors look, [`error`]'s; what replies look like, [`wire`]'s. Each resource has a
+//! What a request goes through is `dispatch`'s business; how errors look, `error`'s; what replies look like, `wire`'s. Each resource has a
 //! file with its handlers.
 
 use actix_web::web::{self, Data, ServiceConfig};
@@ -43,7 +43,7 @@ pub fn too_often(path: &str) -> actix_web::HttpResponse {
 }
 
 /// Where engines are mounted. A path under none of them has no handler.
-const MOUNTS: [&str; 3] = ["auth/token/", "identity/", "sys/"];
+const MOUNTS: [&str; 4] = ["auth/token/", "cubbyhole/", "identity/", "sys/"];
 
 /// Paths that only the root namespace has.
 const ROOT_ONLY: [&str; 22] = [

@@ -91,6 +91,7 @@ pub(super) fn stable_uuid(access: &Access, scope: &Scope, what: &str) -> String 
 
 fn mounts(call: &mut Call<'_>) -> Result<Plan, Error> {
     let mounts = [
+        ("cubbyhole/", Mount::new(call, "cubbyhole", "per-token private secret storage", true)),
         ("identity/", Mount::new(call, "identity", "identity store", false)),
         ("sys/", Mount::new(call, "system", "system endpoints used for control, policy and debugging", false)),
     ];

@@ -107,8 +107,10 @@ fn patch(call: &mut Call<'_>) -> Result<Plan, Error> {
 
 fn delete(call: &mut Call<'_>) -> Result<Plan, Error> {
     let (parent, name) = (call.scope.clone(), name(call)?);
-    Ok(Plan::write(move |tx, access| match namespaces::delete(tx, access, &parent, &name)? {
-        true => Reply::data(&BTreeMap::from([("status", "in-progress")])),
-        false => Ok(Reply::warning("requested namespace does not exist")),
+    Ok(Plan::write(move |tx, access| {
+        if namespaces::delete(tx, access, &parent, &name)? {
+            return Reply::data(&BTreeMap::from([("status", "in-progress")]));
+        }
+        Ok(Reply::warning("requested namespace does not exist"))
     }))
 }

@@ -52,35 +52,33 @@ pub(super) fn own_entity(call: &Call<'_>) -> Result<EntityId, Error> {
 fn generate(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = method_id(&call.input)?;
     let entity = own_entity(call)?;
-    draft(call, method, &entity)
+    draft(call, &method, &entity)
 }
 
 fn admin_generate(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = method_id(&call.input)?;
     let entity = entity_id(&call.input, "missing entityID")?;
-    draft(call, method, &entity)
+    draft(call, &method, &entity)
 }
 
 /// Words for what is wrong with a method and an entity that are named together.
 fn pair_error(error: engine::Error, method: &MethodId) -> Error {
-    match error {
-        engine::Error::UnknownMethod => {
-            Error::bad_request(format!("configuration for method ID \"{method}\" does not exist"))
-        }
-        other => other.into(),
+    if matches!(error, engine::Error::UnknownMethod) {
+        return Error::bad_request(format!("configuration for method ID \"{method}\" does not exist"));
     }
+    error.into()
 }
 
-fn draft(call: &mut Call<'_>, method: MethodId, entity: &EntityId) -> Result<Plan, Error> {
-    match enrolments::draft(call.tx, call.access, &call.scope, &method, entity) {
+fn draft(call: &mut Call<'_>, method: &MethodId, entity: &EntityId) -> Result<Plan, Error> {
+    match enrolments::draft(call.tx, call.access, &call.scope, method, entity) {
         Ok(Drafted::Fresh(draft)) => Ok(Plan::slow(move |_| draw(*draft))),
         Ok(Drafted::AlreadyEnrolled { method_name }) => Ok(Plan::Reply(already_enrolled(&method_name))),
         Err(engine::Error::OtherKind) => {
-            let found = methods::get(call.tx, call.access, &method)?;
+            let found = methods::get(call.tx, call.access, method)?;
             let kind = found.map_or("", |method| kind_name(method.settings.kind()));
             Err(Error::bad_request(format!("generate not available for MFA type \"{kind}\"")))
         }
-        Err(error) => Err(pair_error(error, &method)),
+        Err(error) => Err(pair_error(error, method)),
     }
 }
 
@@ -133,11 +131,11 @@ fn admin_unlock(call: &mut Call<'_>) -> Result<Plan, Error> {
 }
 
 fn admin_error(error: engine::Error, method: &MethodId, here: &str) -> Error {
-    match error {
-        engine::Error::OtherKind => Error::bad_request("method ID does not match TOTP type"),
-        engine::Error::OutsideMethod { entity, .. } => {
-            Error::bad_request(format!("entity namespace {entity} outside of the current namespace {here}"))
-        }
-        other => pair_error(other, method),
+    if let engine::Error::OutsideMethod { entity, .. } = &error {
+        return Error::bad_request(format!("entity namespace {entity} outside of the current namespace {here}"));
     }
+    if matches!(error, engine::Error::OtherKind) {
+        return Error::bad_request("method ID does not match TOTP type");
+    }
+    pair_error(error, method)
 }

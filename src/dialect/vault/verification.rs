@@ -35,7 +35,7 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 #[derive(Serialize)]
-struct Valid {
+struct Validity {
     valid: bool,
     entity_id: String,
     method_id: String,
@@ -84,7 +84,11 @@ fn check(call: &mut Call<'_>, method: String, entity: EntityId, confirms: bool) 
 fn reply(asked: &str, evaluation: &Evaluation, outcome: &Outcome) -> Result<Reply, Error> {
     let (detail, reason) = match outcome {
         Outcome::Accepted { entity, method } => {
-            return Reply::data(&Valid { valid: true, entity_id: entity.to_string(), method_id: method.to_string() });
+            return Reply::data(&Validity {
+                valid: true,
+                entity_id: entity.to_string(),
+                method_id: method.to_string(),
+            });
         }
         Outcome::Refused(reason) => ("MFA credentials not supplied or incorrect".to_owned(), reason.to_string()),
         Outcome::TooMany { attempts, allowed, retry_in } => {

@@ -1,0 +1,188 @@
+//! Tokens: who may do what, and for how long.
+
+use std::sync::Arc;
+
+use countersign::engine::tokens;
+use countersign::id::EntityId;
+use countersign::storage::tables::{TOKENS, token_key};
+use serde_json::json;
+
+use crate::support::{Answer, START, Server};
+
+fn as_token(server: &Server, token: &str, method: &str, path: &str) -> Answer {
+    server.ask(method, path, &[("X-Vault-Token", token)], "{}")
+}
+
+fn create(server: &Server, asked: &serde_json::Value) -> String {
+    server.call("POST", "auth/token/create", asked).text("auth.client_token")
+}
+
+#[test]
+fn nothing_is_allowed_by_default() {
+    let server = Server::start();
+    let token = create(&server, &json!({ "policies": ["default", "ops"] }));
+    let id = "00000000-0000-0000-0000-000000000000";
+    let paths = [
+        "identity/mfa/method",
+        "identity/mfa/method/totp",
+        &format!("identity/mfa/method/totp/{id}"),
+        "identity/entity",
+        "identity/entity/id",
+        "identity/entity/name/x",
+        "identity/lookup/entity",
+        "identity/mfa/validate",
+        "identity/mfa/method/totp/generate",
+        "identity/mfa/method/totp/verify",
+        "identity/mfa/method/totp/admin-generate",
+        "identity/mfa/method/totp/admin-destroy",
+        "identity/mfa/method/totp/admin-unlock",
+        "auth/token/create",
+        "auth/token/create-orphan",
+        "auth/token/lookup",
+        "auth/token/accessors",
+        "auth/token/revoke-orphan",
+        "sys/mounts",
+        "sys/auth",
+        "sys/namespaces",
+        "sys/namespaces/x",
+        "sys/seal",
+        "sys/clock",
+        "sys/clock/accept",
+        "no/such/mount",
+        "sys/nothing",
+    ];
+    for path in paths {
+        for method in ["GET", "LIST", "POST", "DELETE"] {
+            let answer = as_token(&server, &token, method, path);
+            assert_eq!(answer.status, 403, "{method} {path}");
+            assert_eq!(as_token(&server, "s.nonsense", method, path).error(), "permission denied", "{method} {path}");
+        }
+    }
+    assert!(!server.engine.seal.is_sealed());
+}
+
+#[test]
+fn a_token_of_limited_uses_is_good_for_exactly_so_many() {
+    let server = Arc::new(Server::start());
+    for uses in [1, 3] {
+        let token = create(&server, &json!({ "policies": ["default"], "num_uses": uses }));
+        let threads: Vec<_> = (0..20)
+            .map(|_| {
+                let (server, token) = (server.clone(), token.clone());
+                std::thread::spawn(move || as_token(&server, &token, "GET", "auth/token/lookup-self").status)
+            })
+            .collect();
+        let statuses: Vec<u16> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), uses);
+        assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 20 - uses);
+    }
+}
+
+#[test]
+fn a_token_ends_exactly_when_it_says() {
+    let server = Server::start();
+    let token = create(&server, &json!({ "policies": ["default"], "ttl": "1m" }));
+    let status = || as_token(&server, &token, "GET", "auth/token/lookup-self").status;
+    server.clock.set(countersign::time::Timestamp::from_millis(START.as_millis() + 59_999));
+    assert_eq!(status(), 200);
+    server.clock.set(countersign::time::Timestamp::from_millis(START.as_millis() + 60_000));
+    assert_eq!(status(), 403);
+}
+
+#[test]
+fn a_tokens_children_end_with_it_and_orphans_do_not() {
+    let server = Server::start();
+    let parent = create(&server, &json!({ "policies": ["root"], "ttl": "1m" }));
+    let made_by = |maker: &str, body: &str| {
+        let headers = [("X-Vault-Token", maker)];
+        server.ask("POST", "auth/token/create", &headers, body).text("auth.client_token")
+    };
+    let child = made_by(&parent, r#"{"policies":["root"],"ttl":"1h"}"#);
+    let grandchild = made_by(&child, r#"{"policies":["default"],"ttl":"1h"}"#);
+    let batch = made_by(&parent, r#"{"policies":["default"],"type":"batch","ttl":"1h"}"#);
+    let orphan = made_by(&parent, r#"{"policies":["default"],"no_parent":true,"ttl":"1h"}"#);
+    let alive = |token: &str| as_token(&server, token, "GET", "auth/token/lookup-self").status == 200;
+    assert!([&child, &grandchild, &batch, &orphan].into_iter().all(|token| alive(token)));
+    server.advance(60);
+    assert!(![&parent, &child, &grandchild, &batch].into_iter().any(|token| alive(token)));
+    assert!(alive(&orphan));
+}
+
+#[test]
+fn a_revoked_tokens_children_are_dead_at_once_and_then_removed() {
+    let server = Server::start();
+    let parent = create(&server, &json!({ "policies": ["root"] }));
+    let children: Vec<String> = (0..5)
+        .map(|_| server.ask("POST", "auth/token/create", &[("X-Vault-Token", &parent)], "{}").text("auth.client_token"))
+        .collect();
+    let before = server.call("LIST", "auth/token/accessors", &json!({})).at("data.keys").as_array().unwrap().len();
+    assert_eq!(server.call("POST", "auth/token/revoke", &json!({ "token": parent })).status, 204);
+    assert!(children.iter().all(|child| as_token(&server, child, "GET", "auth/token/lookup-self").status == 403));
+    while server.engine.keep_house().unwrap() {}
+    let after = server.call("LIST", "auth/token/accessors", &json!({})).at("data.keys").as_array().unwrap().len();
+    assert_eq!(before - after, 6);
+}
+
+#[test]
+fn an_accessor_reaches_into_no_other_namespace() {
+    let server = Server::start();
+    server.call("POST", "sys/namespaces/a", &json!({}));
+    let accessor = server.call("POST", "auth/token/create", &json!({})).text("auth.accessor");
+    let inside = [("X-Vault-Token", "root"), ("X-Vault-Namespace", "a")];
+    let body = json!({ "accessor": accessor }).to_string();
+    for path in ["auth/token/lookup-accessor", "auth/token/renew-accessor"] {
+        assert_eq!(server.ask("POST", path, &inside, &body).status, 400, "{path}");
+    }
+    server.ask("POST", "auth/token/revoke-accessor", &inside, &body);
+    let here = server.call("POST", "auth/token/lookup-accessor", &json!({ "accessor": accessor }));
+    assert_eq!(here.status, 200, "it was not revoked from there");
+}
+
+#[test]
+fn a_childs_token_is_useless_above_it_and_dies_with_its_namespace() {
+    let server = Server::start();
+    server.call("POST", "sys/namespaces/a", &json!({}));
+    let inside = [("X-Vault-Token", "root"), ("X-Vault-Namespace", "a")];
+    let token = server.ask("POST", "auth/token/create", &inside, "{}").text("auth.client_token");
+    assert_eq!(as_token(&server, &token, "LIST", "sys/namespaces").status, 403);
+    assert_eq!(as_token(&server, &token, "GET", "auth/token/lookup-self").status, 200);
+    server.call("DELETE", "sys/namespaces/a", &json!({}));
+    assert_eq!(as_token(&server, &token, "GET", "auth/token/lookup-self").status, 403);
+}
+
+#[test]
+fn a_token_that_speaks_for_an_entity_may_enrol_it_confirm_it_and_nothing_more() {
+    let server = Server::start();
+    let method = server.call("POST", "identity/mfa/method/totp", &json!({ "issuer": "x" })).text("data.method_id");
+    let entity = server.call("POST", "identity/entity", &json!({ "name": "alice" })).text("data.id");
+    let token = create(&server, &json!({ "policies": ["default"] }));
+    speak_for(&server, &token, &entity);
+    let headers = [("X-Vault-Token", token.as_str())];
+    let own = json!({ "method_id": method }).to_string();
+    let answer = server.ask("POST", "identity/mfa/method/totp/generate", &headers, &own);
+    let authenticator = crate::support::authenticator(&answer.text("data.url"));
+    let code = crate::support::code_at(&authenticator, START, 0);
+    let confirm = json!({ "method_id": method, "passcode": code }).to_string();
+    let verified = server.ask("POST", "identity/mfa/method/totp/verify", &headers, &confirm);
+    assert_eq!(verified.at("data.valid"), &json!(true));
+    let again = server.ask("POST", "identity/mfa/method/totp/verify", &headers, &confirm);
+    assert_eq!(again.status, 403, "the confirming code is spent");
+    for path in ["identity/mfa/method/totp/admin-generate", "identity/mfa/validate", "identity/mfa/method/totp"] {
+        assert_eq!(server.ask("POST", path, &headers, &own).status, 403, "{path}");
+    }
+    server.call("POST", &format!("identity/entity/id/{entity}"), &json!({ "disabled": true }));
+    assert_eq!(as_token(&server, &token, "GET", "auth/token/lookup-self").status, 403, "its entity is disabled");
+}
+
+/// Until there are logins, no request makes a token that speaks for an entity: this test makes one by hand.
+fn speak_for(server: &Server, token: &str, entity: &str) {
+    let (access, text, entity) = (server.engine.access().unwrap(), token.to_owned(), EntityId::new(entity));
+    let job = server.engine.store.write(START, move |tx| {
+        let mut token = tokens::authenticate(tx, &access, &text)?.unwrap();
+        assert_eq!(token.key, token_key(&access, &text));
+        token.entity = Some(entity.clone());
+        TOKENS.put(tx, &access, &token)?;
+        Ok::<_, countersign::engine::Error>(())
+    });
+    job.wait().unwrap();
+}
