@@ -3,6 +3,7 @@
 //! Each schema has a table of its own, without rowids, so that a record is found with one descent; what it is found by lies in a second
 //! table beside it. Commits are durable (`synchronous=FULL`): a commit that a power cut could undo would let a code be used twice.
 
+use std::ffi::CStr;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +25,9 @@ mod statements;
 const APPLICATION_ID: i32 = 0x4353_676e;
 /// The version of the tables' shape.
 const LAYOUT_VERSION: i32 = 1;
+
+/// One process has the file to itself, so the connections settle their locks among themselves: no system call for each snapshot.
+const VFS: &CStr = c"unix-excl";
 
 /// What may be chosen about a store.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +76,7 @@ impl Sqlite {
             .open(path)
             .map_err(|error| Error::Backend(error.into()))?;
         let catalogue = Arc::new(Catalogue::new(tables));
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let connection = Connection::open_with_flags_and_vfs(path, OpenFlags::SQLITE_OPEN_READ_WRITE, VFS)?;
         check_owner(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
@@ -189,7 +193,7 @@ fn lock_directory(path: &Path) -> Result<File, Error> {
 
 fn open_reader(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags_and_vfs(path, flags, VFS)?;
     connection.pragma_update(None, "cache_size", -1_024)?;
     prepare(&connection)?;
     Ok(connection)
@@ -232,45 +236,87 @@ fn create_tables(connection: &Connection, catalogue: &Catalogue) -> Result<(), E
     Ok(())
 }
 
-/// Run a batch in one transaction: one commit, and so one wait for the disk, for all of it. A job that fails is undone by itself.
-fn carry_out(connection: &Connection, catalogue: &Arc<Catalogue>, batch: Vec<Waiting>) {
-    let mut done = Vec::with_capacity(batch.len());
-    let began = execute(connection, "BEGIN IMMEDIATE");
-    for Waiting { now, mut job } in batch {
-        let outcome = if began.is_ok() && !connection.is_autocommit() {
-            run_one(connection, catalogue, now, job.as_mut())
-        } else {
-            Err(Error::Backend("the transaction could not be begun, or was rolled back".into()))
-        };
-        done.push((job, outcome));
-    }
-    let committed = !connection.is_autocommit() && execute(connection, "COMMIT").is_ok();
-    if !committed && !connection.is_autocommit() {
-        // The connection must not stay inside a transaction that could not be committed.
-        drop(execute(connection, "ROLLBACK"));
-    }
-    for (job, outcome) in done {
-        job.finish(if committed { outcome } else { outcome.and(Err(Error::Backend("the commit failed".into()))) });
+/// Run a batch in one transaction: one commit, and so one wait for the disk, for all of it.
+///
+/// Jobs hardly ever fail, so they run bare at first. Should one that has written fail all the same, the whole batch is undone and run again,
+/// each job in a savepoint of its own, and only those that fail are undone.
+fn carry_out(connection: &Connection, catalogue: &Arc<Catalogue>, mut batch: Vec<Waiting>) {
+    let outcomes = match run_all(connection, catalogue, &mut batch, Isolation::None) {
+        Ran::Together(outcomes) => outcomes,
+        Ran::Torn => match run_all(connection, catalogue, &mut batch, Isolation::Savepoints) {
+            Ran::Together(outcomes) => outcomes,
+            Ran::Torn => Vec::new(),
+        },
+    };
+    let mut outcomes = outcomes.into_iter();
+    for Waiting { job, .. } in batch {
+        job.finish(outcomes.next().unwrap_or_else(|| Err(Error::Backend("the transaction was rolled back".into()))));
     }
 }
 
-fn run_one(connection: &Connection, catalogue: &Catalogue, now: Timestamp, job: &mut dyn Job) -> Result<(), Error> {
-    let mut tx = SqliteTx::new(connection, catalogue, now, Access::Write);
+/// Whether jobs of a batch are kept apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Isolation {
+    None,
+    Savepoints,
+}
+
+/// What became of a batch.
+enum Ran {
+    /// It is committed; how each job ended.
+    Together(Vec<Result<(), Error>>),
+    /// It is undone.
+    Torn,
+}
+
+fn run_all(connection: &Connection, catalogue: &Catalogue, batch: &mut [Waiting], isolation: Isolation) -> Ran {
+    let mut outcomes = Vec::with_capacity(batch.len());
+    let begun = execute(connection, "BEGIN IMMEDIATE");
+    let whole = begun.is_ok()
+        && batch.iter_mut().all(|Waiting { now, job }| {
+            let outcome = run_one(connection, catalogue, *now, job.as_mut(), isolation);
+            // SQLite itself rolls everything back when the disk is full or fails.
+            let goes_on = outcome.is_some() && !connection.is_autocommit();
+            outcomes.extend(outcome);
+            goes_on
+        });
+    if whole && execute(connection, "COMMIT").is_ok() {
+        return Ran::Together(outcomes);
+    }
+    if !connection.is_autocommit() {
+        // The connection must not stay inside a transaction; if even this fails, the next beginning will tell.
+        drop(execute(connection, "ROLLBACK"));
+    }
+    Ran::Torn
+}
+
+/// Run one job. `None` when its writes cannot be undone by themselves.
+fn run_one(
+    connection: &Connection,
+    catalogue: &Catalogue,
+    now: Timestamp,
+    job: &mut dyn Job,
+    isolation: Isolation,
+) -> Option<Result<(), Error>> {
+    let mut tx = SqliteTx::new(connection, catalogue, now, Access::Write(isolation));
     let ran = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx)));
     let SqliteTx { wrote, failed, .. } = tx;
     let keep = !failed && matches!(ran, Ok(Decision::Commit));
-    if wrote {
-        if !keep {
-            execute(connection, "ROLLBACK TO job")?;
-        }
-        execute(connection, "RELEASE job")?;
+    if wrote && !keep && isolation == Isolation::None {
+        return None;
     }
-    match ran {
+    if wrote && isolation == Isolation::Savepoints {
+        let undone = if keep { Ok(()) } else { execute(connection, "ROLLBACK TO job") };
+        if let Err(error) = undone.and_then(|()| execute(connection, "RELEASE job")) {
+            return Some(Err(error));
+        }
+    }
+    Some(match ran {
         // A job may not turn a failed statement into a success.
         Ok(Decision::Commit) if failed => Err(Error::Backend("a statement of the job failed".into())),
         Ok(Decision::Commit | Decision::Rollback) => Ok(()),
         Err(_) => Err(Error::Panicked),
-    }
+    })
 }
 
 fn execute(connection: &Connection, statement: &str) -> Result<(), Error> {
@@ -282,7 +328,7 @@ fn execute(connection: &Connection, statement: &str) -> Result<(), Error> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     Read,
-    Write,
+    Write(Isolation),
 }
 
 struct SqliteTx<'a> {
@@ -290,7 +336,7 @@ struct SqliteTx<'a> {
     catalogue: &'a Catalogue,
     now: Timestamp,
     access: Access,
-    /// Whether the job's savepoint has been set: at its first write, since most reads need none.
+    /// Whether the job has written. Its savepoint is set at its first write.
     wrote: bool,
     /// Whether a statement of the job failed.
     failed: bool,
@@ -307,13 +353,11 @@ impl<'a> SqliteTx<'a> {
 
     /// Run `write` inside the job's savepoint, noting whether it failed.
     fn write<T>(&mut self, write: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
-        if self.access == Access::Read {
-            return Err(Error::ReadOnly);
-        }
-        if !self.wrote {
+        let Access::Write(isolation) = self.access else { return Err(Error::ReadOnly) };
+        if !self.wrote && isolation == Isolation::Savepoints {
             execute(self.connection, "SAVEPOINT job")?;
-            self.wrote = true;
         }
+        self.wrote = true;
         let result = write(self);
         self.failed |= matches!(result, Err(Error::Backend(_)));
         result

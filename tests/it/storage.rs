@@ -3,11 +3,11 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier};
 
 use countersign::storage::sqlite::{Options, Sqlite};
-use countersign::storage::{Entry, Error, Expiry, Index, Record, Schema, Store, Tx};
+use countersign::storage::{Entry, Error, Expiry, Index, Pending, Record, Schema, Store, Tx};
 use countersign::time::Timestamp;
 
 static PLAIN: Schema = Schema { name: "plain", indexes: &[], expiry: Expiry::Never };
@@ -123,11 +123,22 @@ fn a_job_sees_its_own_writes_and_a_failed_one_leaves_nothing() {
     });
 }
 
+/// Occupy the writer with a job, alone in its batch, until it is released.
+fn occupy(store: &Arc<dyn Store>) -> (Sender<()>, Pending<(), Error>) {
+    let (release, held) = channel::<()>();
+    let (entered, inside) = channel::<()>();
+    let blocked = store.write(NOW, move |_| {
+        entered.send(()).map_err(|_| Error::Stopped)?;
+        held.recv().map_err(|_| Error::Stopped)
+    });
+    inside.recv().unwrap();
+    (release, blocked)
+}
+
 #[test]
 fn jobs_that_share_a_commit_do_not_share_a_failure() {
     each(|store| {
-        let (release, held) = channel::<()>();
-        let blocked = store.write(NOW, move |_| held.recv().map_err(|_| Error::Stopped));
+        let (release, blocked) = occupy(store);
         let jobs: Vec<_> = (0..100)
             .map(|n| {
                 store.write(NOW, move |tx| {
@@ -319,13 +330,7 @@ fn a_panic_in_a_job_is_its_callers_error_and_nobody_elses() {
 #[test]
 fn a_full_queue_refuses_at_once_and_recovers() {
     for store in stores(4) {
-        let (release, held) = channel::<()>();
-        let (entered, inside) = channel::<()>();
-        let blocked = store.write(NOW, move |_| {
-            entered.send(()).map_err(|_| Error::Stopped)?;
-            held.recv().map_err(|_| Error::Stopped)
-        });
-        inside.recv().unwrap();
+        let (release, blocked) = occupy(&store);
         let waiting: Vec<_> = (0..4).map(|_| store.write(NOW, |_| Ok::<_, Error>(()))).collect();
         assert!(matches!(write(&store, NOW, |_| Ok(())), Err(Error::Busy)));
         release.send(()).unwrap();
