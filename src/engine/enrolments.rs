@@ -59,6 +59,7 @@ pub fn draft(
         scope: scope.clone(),
         enrolment: Enrolment {
             entity: entity.id,
+            scope: entity.scope,
             method: method.id,
             authenticator: Authenticator::Totp(authenticator),
             created_at: tx.now(),

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::enrolments::bound_pair;
-use super::{Access, Error, methods};
+use super::{Access, Error, entities, methods};
 use crate::factor::Verdict;
 use crate::factor::otp::Passcode;
 use crate::factor::totp::{self, Step};
@@ -18,7 +18,7 @@ use crate::model::guard::{Guard, Judgement, Limits};
 use crate::model::method::{FAILURE_CEILING, LONGEST_PERIOD, Method, Settings};
 use crate::model::namespace::Scope;
 use crate::secret::Secret;
-use crate::storage::tables::{ENROLMENTS, ENTITIES, GUARDS, GuardRecord, SPENT, enrolment_key, entity_key, spent_id};
+use crate::storage::tables::{ENROLMENTS, GUARDS, GuardRecord, SPENT, enrolment_key, spent_id};
 use crate::storage::{Record, Tx};
 
 /// A question: does this passcode prove this entity's possession?
@@ -105,12 +105,20 @@ const UNKNOWN_LIMITS: Limits = Limits { attempts: 5, window: Duration::from_secs
 ///
 /// An unknown method, entity or enrolment does the same work and gives an evaluation like any other, so that asking tells nothing of who is enrolled.
 pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result<Evaluation, Error> {
-    let method = find_method(tx, access, &question.scope, &question.method)?;
-    let named = method.as_ref().map_or_else(|| MethodId::new(question.method.clone()), |method| method.id.clone());
-    let key = enrolment_key(access, &question.entity, &named);
-    let entity = ENTITIES.get(tx, access, entity_key(access, &question.entity))?;
-    let can_prove = entity.is_some_and(|entity| !entity.disabled && question.scope.contains(&entity.scope));
-    let enrolment = ENROLMENTS.get(tx, access, key)?.filter(|_| can_prove && method.is_some());
+    let Question { scope, entity, .. } = question;
+    let method = find_method(tx, access, scope, &question.method)?;
+    // Where a pair cannot prove anything, its guesses are counted apart: else they would count against an authenticator that cannot be seen
+    // from here, and their short-lived guard would replace its own.
+    let named = method.as_ref().map_or(question.method.as_str(), |method| method.id.as_str());
+    let apart = access.blind("guess", &[scope.id.as_str(), entity.as_str(), named]);
+    let bound = method.as_ref().map_or(apart, |method| enrolment_key(access, entity, &method.id));
+    let enrolment = match ENROLMENTS.get(tx, access, bound)? {
+        Some(enrolment) if scope.contains(&enrolment.scope) && !entities::is_disabled(tx, access, entity)? => {
+            Some(enrolment)
+        }
+        Some(_) | None => None,
+    };
+    let key = if enrolment.is_some() { bound } else { apart };
     let limits = method.as_ref().and_then(limits_of).unwrap_or(UNKNOWN_LIMITS);
     let finding = match &enrolment {
         Some(Enrolment { authenticator: Authenticator::Totp(authenticator), .. }) => {
@@ -193,6 +201,7 @@ impl Evaluation {
 ///
 /// A shut window refuses even a right answer. A used code is refused without being counted: it is known, not guessed.
 pub fn settle(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, clock: ClockGuard) -> Result<Outcome, Error> {
+    let stored = GUARDS.get(tx, access, evaluation.key)?;
     let claim = match &evaluation.finding {
         Finding::Malformed => return Ok(Outcome::Refused(Reason::Malformed)),
         Finding::Wrong => None,
@@ -200,20 +209,23 @@ pub fn settle(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, clock: 
             if !clock.admits(step.start(parameters), step.window_end(parameters)) {
                 return Ok(Outcome::Refused(Reason::ClockBehind));
             }
-            if is_spent(tx, evaluation.key, *step, parameters, clock)? {
+            // Spending a step tells whether it was spent before. It is asked beforehand only where a shut window would be told instead.
+            let first = if stored.is_some() { *step } else { step.forward(1) };
+            if is_spent_from(tx, evaluation.key, first, parameters, clock)? {
                 return Ok(Outcome::Refused(Reason::Spent));
             }
             Some((*step, parameters))
         }
     };
     let now = tx.now();
-    let stored = GUARDS.get(tx, access, evaluation.key)?;
     let had_failures = stored.is_some();
     let mut guard = stored.map_or_else(|| Guard::unused(now), |stored| stored.guard);
     let limits = &evaluation.limits;
     match (guard.judge(limits, claim.is_some(), now), claim, &evaluation.method) {
         (Judgement::Passed, Some((step, parameters)), Some(method)) => {
-            spend(tx, evaluation.key, step, parameters)?;
+            if !spend(tx, evaluation.key, step, parameters)? {
+                return Ok(Outcome::Refused(Reason::Spent));
+            }
             if had_failures {
                 GUARDS.delete(tx, evaluation.key)?;
             }
@@ -231,32 +243,30 @@ pub fn settle(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, clock: 
     }
 }
 
-/// Whether this step, or one after it, was ever accepted for this enrolment: steps only go up.
-fn is_spent(
+/// Whether the step `first`, or one after it, was ever accepted for this enrolment: steps only go up.
+fn is_spent_from(
     tx: &mut dyn Tx,
     key: BlindKey,
-    step: Step,
+    first: Step,
     parameters: &totp::Parameters,
     clock: ClockGuard,
 ) -> Result<bool, Error> {
     let newest = clock.newest.plus(super::clock::TICK);
     let last = totp::step_at(newest, parameters.period_secs).forward(parameters.skew.into());
-    let mut claimed = step;
-    loop {
-        if tx.get(&SPENT, &spent_id(claimed.window_end(parameters), key))?.is_some() {
+    let mut step = first;
+    while step <= last {
+        if tx.get(&SPENT, &spent_id(step.window_end(parameters), key))?.is_some() {
             return Ok(true);
         }
-        if claimed >= last {
-            return Ok(false);
-        }
-        claimed = claimed.forward(1);
+        step = step.forward(1);
     }
+    Ok(false)
 }
 
-fn spend(tx: &mut dyn Tx, key: BlindKey, step: Step, parameters: &totp::Parameters) -> Result<(), Error> {
+/// Note that a step was accepted for this enrolment. Says whether it had not been before.
+fn spend(tx: &mut dyn Tx, key: BlindKey, step: Step, parameters: &totp::Parameters) -> Result<bool, Error> {
     let id = spent_id(step.window_end(parameters), key);
-    tx.insert(&SPENT, &Record { id, version: 1, expires_at: None, body: Vec::new(), entries: Vec::new() })?;
-    Ok(())
+    Ok(tx.insert(&SPENT, &Record { id, version: 1, expires_at: None, body: Vec::new(), entries: Vec::new() })?)
 }
 
 fn keep_guard(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, guard: Guard) -> Result<(), Error> {
@@ -316,7 +326,8 @@ pub(super) fn carry_over(
     let mut step = totp::step_at(now.minus(GRACE), parameters.period_secs);
     while step <= last {
         if tx.get(&SPENT, &spent_id(step.window_end(parameters), old))?.is_some() {
-            spend(tx, new, step, parameters)?;
+            // The target may have accepted it too.
+            let _: bool = spend(tx, new, step, parameters)?;
         }
         step = step.forward(1);
     }

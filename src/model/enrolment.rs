@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::stored::secret_bytes;
 use crate::factor::totp;
 use crate::id::{EntityId, MethodId};
+use crate::model::namespace::Scope;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 
@@ -13,6 +14,8 @@ use crate::time::Timestamp;
 pub struct Enrolment {
     /// Whose authenticator it is.
     pub entity: EntityId,
+    /// The namespace that entity lives in.
+    pub scope: Scope,
     /// The method it was made under.
     pub method: MethodId,
     /// The authenticator itself.

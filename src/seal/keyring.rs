@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::Error;
+use super::{Error, Opened};
 use crate::entropy::Entropy;
 use crate::id::{BLIND_KEY_BYTES, BlindKey};
 use crate::secret::Secret;
@@ -26,6 +26,8 @@ const HEAD_BYTES: usize = KEY_ID_BYTES + NONCE_BYTES;
 pub struct Keyring {
     data_keys: Vec<(u32, Aes256Gcm)>,
     index_key: Hmac<Sha256>,
+    /// What was opened with it lately.
+    pub opened: Opened,
 }
 
 impl Keyring {
@@ -34,7 +36,7 @@ impl Keyring {
         let cipher = |key: &DataKey| (key.id, Aes256Gcm::new(key.key.expose().into()));
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104, section 2)")]
         let index_key = Hmac::new_from_slice(material.index_key.expose()).expect("any key length will do");
-        Self { data_keys: material.data_keys.iter().map(cipher).collect(), index_key }
+        Self { data_keys: material.data_keys.iter().map(cipher).collect(), index_key, opened: Opened::default() }
     }
 
     /// A keyring of one key and no index, to wrap other keys with.

@@ -11,9 +11,11 @@ use arc_swap::ArcSwapOption;
 
 pub mod key_file;
 mod keyring;
+mod opened;
 mod wrap;
 
 pub use keyring::Keyring;
+pub use opened::Opened;
 pub use wrap::{UNSEAL_KEY_BYTES, UnsealKey, Wrapped};
 
 /// Whether the keyring is at hand. Sealed, nothing stored can be read or found.

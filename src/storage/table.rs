@@ -32,11 +32,13 @@ impl Access {
 }
 
 /// A noun that has a table.
-pub trait Stored: Serialize + DeserializeOwned {
+pub trait Stored: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     /// Its table.
     const SCHEMA: &'static Schema;
     /// The version of its stored form.
     const VERSION: u32 = 1;
+    /// Whether a few of them are read by almost every request, so that it pays to remember what they were opened to.
+    const HOT: bool = false;
 
     /// What its record is called.
     fn key(&self, access: &Access) -> BlindKey;
@@ -150,6 +152,19 @@ impl<T: Stored> Default for Table<T> {
 }
 
 fn open<T: Stored>(access: &Access, record: &Record) -> Result<T, Error> {
+    if !T::HOT {
+        return open_anew(access, record);
+    }
+    let (opened, table) = (&access.keys.opened, T::SCHEMA.name);
+    if let Some(noun) = opened.recall::<T>(table, &record.id, &record.body) {
+        return Ok(T::clone(&noun));
+    }
+    let noun: T = open_anew(access, record)?;
+    opened.remember(table, &record.id, &record.body, Arc::new(noun.clone()));
+    Ok(noun)
+}
+
+fn open_anew<T: Stored>(access: &Access, record: &Record) -> Result<T, Error> {
     let damaged = || Error::Damaged { table: T::SCHEMA.name };
     if record.version != T::VERSION {
         return Err(damaged());

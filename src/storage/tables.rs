@@ -14,7 +14,8 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Every table there is.
-pub const ALL: &[&Schema] = &[&SEAL, &CLOCK, &NAMESPACE, &ENTITY, &METHOD, &ENROLMENT, &GUARD, &SPENT, &TOKEN, &PURGE];
+pub const ALL: &[&Schema] =
+    &[&SEAL, &CLOCK, &NAMESPACE, &ENTITY, &DISABLED, &METHOD, &ENROLMENT, &GUARD, &SPENT, &TOKEN, &PURGE];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
 pub static SEAL: Schema = Schema { name: "seal", indexes: &[], expiry: Expiry::Never };
@@ -117,6 +118,9 @@ impl Stored for Entity {
     }
 }
 
+/// Entities that are disabled: an [`entity_key`] without a body. Few are, so that asking costs next to nothing.
+pub static DISABLED: Schema = Schema { name: "disabled", indexes: &[], expiry: Expiry::Never };
+
 /// Methods.
 pub const METHODS: Table<Method> = Table::new();
 static METHOD: Schema = Schema {
@@ -146,6 +150,7 @@ pub fn method_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKe
 
 impl Stored for Method {
     const SCHEMA: &'static Schema = &METHOD;
+    const HOT: bool = true;
 
     fn key(&self, access: &Access) -> BlindKey {
         method_key(access, &self.id)
@@ -263,6 +268,7 @@ pub fn token_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey
 
 impl Stored for Token {
     const SCHEMA: &'static Schema = &TOKEN;
+    const HOT: bool = true;
 
     fn key(&self, _access: &Access) -> BlindKey {
         self.key

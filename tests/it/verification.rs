@@ -330,6 +330,55 @@ fn a_method_and_an_entity_of_another_namespace_prove_nothing_there() {
 }
 
 #[test]
+fn guesses_from_where_an_authenticator_cannot_be_seen_count_nothing_against_it_and_forgive_nothing() {
+    let server = Server::start();
+    server.call("POST", "sys/namespaces/other", &json!({}));
+    let who = server.enrol(&settings());
+    let child = server.call("POST", "sys/namespaces/child", &json!({})).text("data.path");
+    let foreign = |namespace: &str| {
+        let question = json!({ "method_id": who.method, "entity_id": who.entity, "passcode": server.wrong(&who) });
+        let headers = [("X-Vault-Token", "root"), ("X-Vault-Namespace", namespace)];
+        server.ask("POST", "identity/mfa/validate", &headers, &question.to_string()).status
+    };
+    // They do not shut it.
+    for namespace in ["other", child.as_str()] {
+        for _ in 0..6 {
+            assert_eq!(foreign(namespace), 403);
+        }
+    }
+    assert_eq!(server.validate(&who, &server.code(&who, 0)).status, 200);
+    // Nor do they make the run of failures that disables it forgotten.
+    for _ in 0..25 {
+        for _ in 0..4 {
+            server.validate(&who, &server.wrong(&who));
+        }
+        foreign("other");
+        server.advance(31);
+        server.engine.keep_house().unwrap();
+    }
+    let refused = server.validate(&who, &server.code(&who, 0));
+    assert_eq!((refused.status, refused.error()), (403, refusal(GENERIC, &who)));
+}
+
+#[test]
+fn guesses_at_a_disabled_entity_forgive_nothing() {
+    let server = Server::start();
+    let who = server.enrol(&settings());
+    let entity = format!("identity/entity/id/{}", who.entity);
+    for _ in 0..25 {
+        for _ in 0..4 {
+            server.validate(&who, &server.wrong(&who));
+        }
+        server.call("POST", &entity, &json!({ "disabled": true }));
+        assert_eq!(server.validate(&who, &server.code(&who, 0)).status, 403);
+        server.call("POST", &entity, &json!({ "disabled": false }));
+        server.advance(31);
+        server.engine.keep_house().unwrap();
+    }
+    assert!(server.validate(&who, &server.code(&who, 0)).error().contains(GENERIC));
+}
+
+#[test]
 fn merged_entities_keep_their_guards_and_their_used_codes() {
     let server = Server::start();
     let who = server.enrol(&settings());
