@@ -14,6 +14,7 @@ mod crash;
 mod golden;
 mod hostile;
 mod ladder;
+mod scenarios;
 mod storage;
 mod support;
 mod tokens;
