@@ -70,7 +70,7 @@ pub(crate) fn run(address: SocketAddr, connections: usize, requests: &[Vec<u8>],
         for task in tasks {
             latencies.extend(task.await.expect("a connection's work"));
         }
-        (latencies, now() - started)
+        (latencies, now().saturating_sub(started))
     });
     latencies.sort_unstable();
     let percentile = |share: usize| {
@@ -113,7 +113,7 @@ async fn work(
             let read = stream.read_buf(&mut answer).await.expect("an answer comes in");
             assert!(read > 0, "the server closed a connection");
         }
-        latencies.push(now() - sent);
+        latencies.push(now().saturating_sub(sent));
         let expected = answer.starts_with(workload.expected_status());
         assert!(expected, "{workload:?}: {}", String::from_utf8_lossy(&answer));
     }

@@ -55,7 +55,7 @@ impl Report {
         }
         text += "\n";
         for (what, ratio) in self.ratios() {
-            write!(text, "{what:<60} {ratio:.2}\n").expect("a String takes all");
+            writeln!(text, "{what:<60} {ratio:.2}").expect("a String takes all");
         }
         text
     }
@@ -101,11 +101,11 @@ impl Report {
                 ratios.push((of("CPU"), product.cpu_per_request_us / ideal.cpu_per_request_us));
                 ratios.push((of("p99"), product.p99_us / ideal.p99_us));
             }
-            if *workload == Workload::Wrong {
-                if let Some(right) = find(name, Workload::Right, *connections) {
-                    let what = format!("requests/s, wrong to right, {connections} connections");
-                    ratios.push((what, product.requests_per_second / right.requests_per_second));
-                }
+            if *workload == Workload::Wrong
+                && let Some(right) = find(name, Workload::Right, *connections)
+            {
+                let what = format!("requests/s, wrong to right, {connections} connections");
+                ratios.push((what, product.requests_per_second / right.requests_per_second));
             }
             if let Some(few) = find("countersign, 1000", Workload::Right, *connections).filter(|_| {
                 *workload == Workload::Right && enrolments.parse::<usize>().is_ok_and(|count| count > 10_000)

@@ -341,7 +341,14 @@ fn put(tx: &mut dyn Tx, access: &Access, name: &str, n: usize) -> Result<(), cou
     }
     let authenticator = enrolment::Authenticator::Totp(authenticator(n));
     let method = MethodId::new(METHOD);
-    let enrolment =
-        Enrolment { entity: id, scope: Scope::root(), method, authenticator, created_at: now, confirmed_at: None };
+    let enrolment = Enrolment {
+        entity: id,
+        scope: Scope::root(),
+        suspended: false,
+        method,
+        authenticator,
+        created_at: now,
+        confirmed_at: None,
+    };
     tables::ENROLMENTS.put(tx, access, &enrolment)
 }

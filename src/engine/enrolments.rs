@@ -60,6 +60,7 @@ pub fn draft(
         enrolment: Enrolment {
             entity: entity.id,
             scope: entity.scope,
+            suspended: entity.disabled,
             method: method.id,
             authenticator: Authenticator::Totp(authenticator),
             created_at: tx.now(),
@@ -93,7 +94,7 @@ pub fn bind(tx: &mut dyn Tx, access: &Access, draft: &Draft) -> Result<Bound, Er
         guarded.expires_at = None;
         GUARDS.put(tx, access, &guarded)?;
     }
-    ENROLMENTS.put(tx, access, enrolment)?;
+    ENROLMENTS.put(tx, access, &Enrolment { suspended: entity.disabled, ..enrolment.clone() })?;
     Ok(Bound::Fresh)
 }
 

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use super::{Access, Error, enrolments};
 use crate::id::{EntityId, NamespaceId};
+use crate::model::enrolment::Enrolment;
 use crate::model::entity::{Entity, check_metadata};
 use crate::model::method::LONGEST_TEXT;
 use crate::model::namespace::Scope;
 use crate::model::token::{ROOT_POLICY, normalise_policies};
+use crate::storage::Tx;
 use crate::storage::tables::{
-    DISABLED, ENROLMENT_BY_ENTITY, ENROLMENTS, ENTITIES, ENTITY_BY_NAME, ENTITY_BY_NAMESPACE, enrolment_entity_key,
-    entity_key, entity_name_key, entity_namespace_key,
+    ENROLMENT_BY_ENTITY, ENROLMENTS, ENTITIES, ENTITY_BY_NAME, ENTITY_BY_NAMESPACE, enrolment_entity_key, entity_key,
+    entity_name_key, entity_namespace_key,
 };
-use crate::storage::{Record, Tx};
 
 /// Which entity is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,25 +101,20 @@ pub fn write(tx: &mut dyn Tx, access: &Access, command: &Write) -> Result<Writte
     if namesake.is_some_and(|namesake| namesake.id != entity.id) {
         return Err(Error::EntityNameTaken);
     }
-    mark_disabled(tx, access, &entity)?;
+    suspend(tx, access, &entity)?;
     ENTITIES.put(tx, access, &entity)?;
     Ok(if is_new { Written::Created(entity) } else { Written::Updated(entity) })
 }
 
-/// Keep the list of disabled entities in step.
-fn mark_disabled(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Result<(), Error> {
-    let key = entity_key(access, &entity.id);
-    if !entity.disabled {
-        return Ok(tx.delete(&DISABLED, key.as_ref())?);
+/// Let the enrolments of an entity know whether it is disabled.
+fn suspend(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Result<(), Error> {
+    let bound = enrolment_entity_key(access, &entity.id);
+    for enrolment in ENROLMENTS.find_all(tx, access, ENROLMENT_BY_ENTITY, bound)? {
+        if enrolment.suspended != entity.disabled {
+            ENROLMENTS.put(tx, access, &Enrolment { suspended: entity.disabled, ..enrolment })?;
+        }
     }
-    let id = key.as_ref().to_vec();
-    tx.put(&DISABLED, &Record { id, version: 1, expires_at: None, body: Vec::new(), entries: Vec::new() })?;
     Ok(())
-}
-
-/// Whether the entity `id` is disabled.
-pub fn is_disabled(tx: &mut dyn Tx, access: &Access, id: &EntityId) -> Result<bool, Error> {
-    Ok(tx.get(&DISABLED, entity_key(access, id).as_ref())?.is_some())
 }
 
 /// The entity with this id, if it lives in `scope` itself: another namespace's cannot be told from none (CVE-2024-9180).
@@ -160,7 +156,5 @@ pub(super) fn destroy(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Resu
     for enrolment in ENROLMENTS.find_all(tx, access, ENROLMENT_BY_ENTITY, bound)? {
         enrolments::remove(tx, access, &enrolment.entity, &enrolment.method)?;
     }
-    let key = entity_key(access, &entity.id);
-    tx.delete(&DISABLED, key.as_ref())?;
-    Ok(ENTITIES.delete(tx, key)?)
+    Ok(ENTITIES.delete(tx, entity_key(access, &entity.id))?)
 }

@@ -58,6 +58,7 @@ fn move_enrolments(
         verification::carry_over(tx, access, &enrolment, old, new)?;
         ENROLMENTS.delete(tx, old)?;
         enrolment.entity = target.id.clone();
+        enrolment.suspended = target.disabled;
         ENROLMENTS.put(tx, access, &enrolment)?;
     }
     Ok(())

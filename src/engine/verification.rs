@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::enrolments::bound_pair;
-use super::{Access, Error, entities, methods};
+use super::{Access, Error, methods};
 use crate::factor::Verdict;
 use crate::factor::otp::Passcode;
 use crate::factor::totp::{self, Step};
@@ -113,9 +113,7 @@ pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result
     let apart = access.blind("guess", &[scope.id.as_str(), entity.as_str(), named]);
     let bound = method.as_ref().map_or(apart, |method| enrolment_key(access, entity, &method.id));
     let enrolment = match ENROLMENTS.get(tx, access, bound)? {
-        Some(enrolment) if scope.contains(&enrolment.scope) && !entities::is_disabled(tx, access, entity)? => {
-            Some(enrolment)
-        }
+        Some(enrolment) if scope.contains(&enrolment.scope) && !enrolment.suspended => Some(enrolment),
         Some(_) | None => None,
     };
     let key = if enrolment.is_some() { bound } else { apart };

@@ -16,6 +16,8 @@ pub struct Enrolment {
     pub entity: EntityId,
     /// The namespace that entity lives in.
     pub scope: Scope,
+    /// Whether that entity is disabled: kept here too, so that a validation need not read the entity.
+    pub suspended: bool,
     /// The method it was made under.
     pub method: MethodId,
     /// The authenticator itself.

@@ -14,8 +14,7 @@ use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Every table there is.
-pub const ALL: &[&Schema] =
-    &[&SEAL, &CLOCK, &NAMESPACE, &ENTITY, &DISABLED, &METHOD, &ENROLMENT, &GUARD, &SPENT, &TOKEN, &PURGE];
+pub const ALL: &[&Schema] = &[&SEAL, &CLOCK, &NAMESPACE, &ENTITY, &METHOD, &ENROLMENT, &GUARD, &SPENT, &TOKEN, &PURGE];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
 pub static SEAL: Schema = Schema { name: "seal", indexes: &[], expiry: Expiry::Never };
@@ -117,9 +116,6 @@ impl Stored for Entity {
         ]
     }
 }
-
-/// Entities that are disabled: an [`entity_key`] without a body. Few are, so that asking costs next to nothing.
-pub static DISABLED: Schema = Schema { name: "disabled", indexes: &[], expiry: Expiry::Never };
 
 /// Methods.
 pub const METHODS: Table<Method> = Table::new();
