@@ -46,6 +46,10 @@ text_id! {
     AliasId
 }
 text_id! {
+    /// A group: a lower-case UUID, qualified by its namespace.
+    GroupId
+}
+text_id! {
     /// A method: a lower-case UUID.
     MethodId
 }
@@ -122,12 +126,20 @@ impl MethodId {
     }
 }
 
-impl EntityId {
-    /// A new id for an entity of `namespace`.
-    pub fn fresh(entropy: &dyn Entropy, namespace: &NamespaceId) -> Self {
-        Self(namespace.qualify(&entropy.uuid().to_string()))
-    }
+macro_rules! qualified_id {
+    ($name:ident) => {
+        impl $name {
+            /// A new id for one of `namespace`.
+            pub fn fresh(entropy: &dyn Entropy, namespace: &NamespaceId) -> Self {
+                Self(namespace.qualify(&entropy.uuid().to_string()))
+            }
+        }
+    };
 }
+
+qualified_id!(EntityId);
+qualified_id!(AliasId);
+qualified_id!(GroupId);
 
 #[cfg(test)]
 mod tests {

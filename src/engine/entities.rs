@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Access, Error, enrolments};
+use crate::entropy::Entropy;
 use crate::id::{EntityId, NamespaceId};
 use crate::model::enrolment::Enrolment;
 use crate::model::entity::{Entity, check_metadata};
@@ -45,6 +46,11 @@ pub struct Write {
     pub fresh_id: EntityId,
     /// Its name, if it is new and has none of its own.
     pub fresh_name: String,
+}
+
+/// A name for a new entity of `scope` that has none of its own.
+pub fn fresh_name(entropy: &dyn Entropy, scope: &Scope) -> String {
+    format!("entity_{}.{}", data_encoding::HEXLOWER.encode(&entropy.bytes::<4>()), scope.id)
 }
 
 /// What became of a [`Write`].

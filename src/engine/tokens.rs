@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Access, Error, namespaces};
-use crate::id::{Accessor, BlindKey};
+use crate::entropy::Entropy;
+use crate::id::{Accessor, BlindKey, NamespaceId};
+use crate::model::login::Login;
 use crate::model::namespace::Scope;
 use crate::model::token::{Ask, DEFAULT_POLICY, Kind, LONGEST_TTL, Lifetime, ROOT_POLICY, Token, normalise_policies};
 use crate::secret::Secret;
@@ -105,6 +107,9 @@ pub enum Refusal {
     /// A batch root token was asked for.
     #[error("batch tokens cannot be root tokens")]
     BatchRoot,
+    /// A login would come to a root token.
+    #[error("auth methods cannot create root tokens")]
+    LoginRoot,
     /// The policy is the server's own.
     #[error("cannot assign policy \"response-wrapping\"")]
     WrappingPolicy,
@@ -139,10 +144,38 @@ pub struct Create {
     pub kind: Kind,
     /// How long it lasts.
     pub lifetime: Ask,
-    /// A fresh text, used unless one is given.
-    pub fresh_id: Secret<String>,
-    /// A fresh accessor.
-    pub fresh_accessor: Accessor,
+    /// What is drawn from chance for it; its text is used unless one is given.
+    pub fresh: FreshToken,
+}
+
+/// What a new token draws from chance.
+#[derive(Clone)]
+pub struct FreshToken {
+    /// What its holder shows, without the prefix that tells its kind.
+    random: Secret<String>,
+    /// Its handle.
+    accessor: Accessor,
+    scope: NamespaceId,
+}
+
+impl FreshToken {
+    /// A fresh draw for a token of `scope`: 142 bits.
+    pub fn draw(entropy: &dyn Entropy, scope: &Scope) -> Self {
+        Self {
+            random: Secret::new(entropy.base62(24)),
+            accessor: Accessor::new(scope.id.qualify(&entropy.base62(24))),
+            scope: scope.id.clone(),
+        }
+    }
+
+    /// What the holder of a token of this kind shows.
+    fn text(&self, kind: Kind) -> Secret<String> {
+        let prefix = match kind {
+            Kind::Service => "s",
+            Kind::Batch => "b",
+        };
+        Secret::new(self.scope.qualify(&format!("{prefix}.{}", self.random.expose())))
+    }
 }
 
 /// A token just made: the only time its text is known.
@@ -175,7 +208,7 @@ pub fn create(tx: &mut dyn Tx, access: &Access, command: &Create) -> Result<Crea
     }
     let text = match &command.id {
         Some(id) => own_text(command, id).map_err(Error::Token)?,
-        None => command.fresh_id.clone(),
+        None => command.fresh.text(command.kind),
     };
     let key = token_key(access, text.expose());
     if TOKENS.contains(tx, key)? {
@@ -188,7 +221,7 @@ pub fn create(tx: &mut dyn Tx, access: &Access, command: &Create) -> Result<Crea
     let ttl = if for_ever { Duration::ZERO } else { lifetime.ttl };
     let token = Token {
         key,
-        accessor: (command.kind == Kind::Service).then(|| command.fresh_accessor.clone()),
+        accessor: (command.kind == Kind::Service).then(|| command.fresh.accessor.clone()),
         scope: command.scope.clone(),
         entity: maker.entity.clone().filter(|_| !command.orphan),
         policies,
@@ -206,6 +239,61 @@ pub fn create(tx: &mut dyn Tx, access: &Access, command: &Create) -> Result<Crea
         kind: command.kind,
         parent: (!command.orphan).then_some(maker.key),
         renewed_at: None,
+        max_ttl: LONGEST_TTL,
+        bound_cidrs: Vec::new(),
+        mount: None,
+        role: None,
+    };
+    TOKENS.put(tx, access, &token)?;
+    Ok(Created { token, text, lifetime })
+}
+
+/// Make the token that a login comes to.
+///
+/// # Errors
+/// [`Refusal::LoginRoot`].
+pub fn issue(tx: &mut dyn Tx, access: &Access, login: &Login, fresh: &FreshToken) -> Result<Created, Error> {
+    let settings = &login.token;
+    let mut policies = settings.policies.clone();
+    if policies.iter().any(|policy| policy == ROOT_POLICY) {
+        return Err(Error::Token(Refusal::LoginRoot));
+    }
+    if !settings.no_default_policy && !policies.iter().any(|policy| policy == DEFAULT_POLICY) {
+        policies.push(DEFAULT_POLICY.into());
+        policies.sort();
+    }
+    let mount_max = login.mount_config.max_ttl();
+    let max_ttl = if settings.max_ttl.is_zero() { mount_max } else { settings.max_ttl.min(mount_max) };
+    let ttl = if settings.ttl.is_zero() { login.mount_config.default_ttl().min(max_ttl) } else { settings.ttl };
+    let ask = Ask { ttl, explicit_max_ttl: settings.explicit_max_ttl, period: settings.period, max_ttl };
+    let lifetime = Lifetime::grant(&ask, Duration::ZERO);
+    let kind = login.token_kind();
+    let text = fresh.text(kind);
+    let now = tx.now();
+    let token = Token {
+        key: token_key(access, text.expose()),
+        accessor: (kind == Kind::Service).then(|| fresh.accessor.clone()),
+        scope: login.scope.clone(),
+        entity: Some(login.entity.clone()),
+        policies,
+        path: login.path.clone(),
+        display_name: login.display_name.clone(),
+        meta: Some(login.metadata.clone()).filter(|metadata| !metadata.is_empty()),
+        created_at: now,
+        creation_ttl: lifetime.ttl,
+        ttl: lifetime.ttl,
+        expires_at: Some(now.plus(lifetime.ttl)),
+        explicit_max_ttl: lifetime.explicit_max_ttl,
+        period: settings.period.min(mount_max),
+        uses_left: (settings.num_uses > 0).then_some(settings.num_uses),
+        renewable: kind == Kind::Service,
+        kind,
+        parent: None,
+        renewed_at: None,
+        max_ttl,
+        bound_cidrs: settings.bound_cidrs.clone(),
+        mount: Some(login.mount.clone()),
+        role: None,
     };
     TOKENS.put(tx, access, &token)?;
     Ok(Created { token, text, lifetime })
@@ -307,6 +395,10 @@ pub fn ensure_root(tx: &mut dyn Tx, access: &Access, text: &Secret<String>, acce
         kind: Kind::Service,
         parent: None,
         renewed_at: None,
+        max_ttl: LONGEST_TTL,
+        bound_cidrs: Vec::new(),
+        mount: None,
+        role: None,
     };
     Ok(TOKENS.put(tx, access, &token)?)
 }

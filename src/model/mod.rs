@@ -2,11 +2,15 @@
 //!
 //! The serde form of each noun is its stored form; changing one is a migration.
 
+pub mod alias;
 pub mod clock_guard;
 pub mod enrolment;
 pub mod entity;
+pub mod group;
 pub mod guard;
+pub mod login;
 pub mod method;
+pub mod mount;
 pub mod namespace;
 pub mod provider;
 mod stored;

@@ -58,6 +58,14 @@ pub struct Token {
     pub parent: Option<BlindKey>,
     /// When it was last renewed.
     pub renewed_at: Option<Timestamp>,
+    /// The longest it may last by renewals without a period.
+    pub max_ttl: Duration,
+    /// Addresses, as CIDR blocks, that it is good from; none for all.
+    pub bound_cidrs: Vec<String>,
+    /// The auth mount whose login made it, if one did: it ends with that mount.
+    pub mount: Option<Accessor>,
+    /// The token role it was made by, if it was.
+    pub role: Option<String>,
 }
 
 /// The kinds of token.
@@ -92,6 +100,7 @@ impl Token {
             ttl: increment.filter(|increment| !increment.is_zero()).unwrap_or(self.ttl),
             explicit_max_ttl: self.explicit_max_ttl,
             period: self.period,
+            max_ttl: self.max_ttl,
         };
         let granted = Lifetime::grant(&asked, now.since(self.created_at));
         self.ttl = granted.ttl;
@@ -110,6 +119,8 @@ pub struct Ask {
     pub explicit_max_ttl: Duration,
     /// How long each renewal shall last, without end.
     pub period: Duration,
+    /// The longest a token may last here without a period; zero for [`LONGEST_TTL`].
+    pub max_ttl: Duration,
 }
 
 /// A lifetime as it is granted.
@@ -136,16 +147,17 @@ pub struct Capped {
 
 impl Lifetime {
     /// What a token of this `age` gets: its period or what it asks for, within what is left of its explicit limit and, without a period, of
-    /// [`LONGEST_TTL`].
+    /// the longest that is allowed here.
     pub fn grant(ask: &Ask, age: Duration) -> Self {
-        let explicit_max_ttl = ask.explicit_max_ttl.min(LONGEST_TTL);
+        let longest = if ask.max_ttl.is_zero() { LONGEST_TTL } else { ask.max_ttl.min(LONGEST_TTL) };
+        let explicit_max_ttl = ask.explicit_max_ttl.min(longest);
         let periodic = !ask.period.is_zero();
         let wanted = match (periodic, ask.ttl.is_zero()) {
             (true, _) => ask.period,
-            (false, true) => LONGEST_TTL,
+            (false, true) => longest,
             (false, false) => ask.ttl,
         };
-        let limit = if explicit_max_ttl.is_zero() { LONGEST_TTL } else { explicit_max_ttl };
+        let limit = if explicit_max_ttl.is_zero() { longest } else { explicit_max_ttl };
         let left = if periodic && explicit_max_ttl.is_zero() { limit } else { limit.saturating_sub(age) };
         let asked_something = periodic || !ask.ttl.is_zero();
         let capped =
@@ -171,7 +183,10 @@ mod tests {
 
     fn grant(ttl: u64, max: u64, period: u64, age: u64) -> Lifetime {
         let hours = |n: u64| Duration::from_secs(n * 3600);
-        Lifetime::grant(&Ask { ttl: hours(ttl), explicit_max_ttl: hours(max), period: hours(period) }, hours(age))
+        Lifetime::grant(
+            &Ask { ttl: hours(ttl), explicit_max_ttl: hours(max), period: hours(period), ..Ask::default() },
+            hours(age),
+        )
     }
 
     #[test]

@@ -2,19 +2,23 @@
 
 use super::table::{Access, Stored, Table};
 use super::{Expiry, Index, Schema};
-use crate::id::{Accessor, BlindKey, EntityId, MethodId, NamespaceId};
+use crate::id::{Accessor, AliasId, BlindKey, EntityId, GroupId, MethodId, NamespaceId};
+use crate::model::alias::Alias;
 use crate::model::clock_guard::ClockGuard;
 use crate::model::enrolment::Enrolment;
 use crate::model::entity::{Entity, fold_name};
+use crate::model::group::Group;
 use crate::model::guard::Guard;
 use crate::model::method::Method;
+use crate::model::mount::Mount;
 use crate::model::namespace::Namespace;
 use crate::model::token::Token;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Every table there is.
-pub const ALL: &[&Schema] = &[&SEAL, &CLOCK, &NAMESPACE, &ENTITY, &METHOD, &ENROLMENT, &GUARD, &SPENT, &TOKEN, &PURGE];
+pub const ALL: &[&Schema] =
+    &[&SEAL, &CLOCK, &NAMESPACE, &MOUNT, &ENTITY, &ALIAS, &GROUP, &METHOD, &ENROLMENT, &GUARD, &SPENT, &TOKEN, &PURGE];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
 pub static SEAL: Schema = Schema { name: "seal", indexes: &[], expiry: Expiry::Never };
@@ -75,6 +79,48 @@ impl Stored for Namespace {
     }
 }
 
+/// Auth mounts, without the token mount, which is everywhere.
+pub const MOUNTS: Table<Mount> = Table::new();
+static MOUNT: Schema = Schema {
+    name: "mount",
+    indexes: &[Index { name: "accessor", unique: true }, Index { name: "namespace", unique: false }],
+    expiry: Expiry::Never,
+};
+/// The index of mounts by accessor.
+pub const MOUNT_BY_ACCESSOR: usize = 0;
+/// The index of mounts by namespace.
+pub const MOUNT_BY_NAMESPACE: usize = 1;
+
+/// What the mount at `path` of a namespace is called.
+pub fn mount_key(access: &Access, namespace: &NamespaceId, path: &str) -> BlindKey {
+    access.blind("mount", &[namespace.as_str(), path])
+}
+
+/// The key of an accessor in [`MOUNT_BY_ACCESSOR`].
+pub fn mount_accessor_key(access: &Access, accessor: &Accessor) -> BlindKey {
+    access.blind("mount.accessor", &[accessor.as_str()])
+}
+
+/// The key of a namespace in [`MOUNT_BY_NAMESPACE`].
+pub fn mount_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("mount.namespace", &[namespace.as_str()])
+}
+
+impl Stored for Mount {
+    const SCHEMA: &'static Schema = &MOUNT;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        mount_key(access, &self.scope.id, &self.path)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![
+            (MOUNT_BY_ACCESSOR, mount_accessor_key(access, &self.accessor)),
+            (MOUNT_BY_NAMESPACE, mount_namespace_key(access, &self.scope.id)),
+        ]
+    }
+}
+
 /// Entities.
 pub const ENTITIES: Table<Entity> = Table::new();
 static ENTITY: Schema = Schema {
@@ -114,6 +160,142 @@ impl Stored for Entity {
             (ENTITY_BY_NAME, entity_name_key(access, &self.scope.id, &self.name)),
             (ENTITY_BY_NAMESPACE, entity_namespace_key(access, &self.scope.id)),
         ]
+    }
+}
+
+/// Aliases.
+pub const ALIASES: Table<Alias> = Table::new();
+static ALIAS: Schema = Schema {
+    name: "alias",
+    indexes: &[
+        Index { name: "name", unique: true },
+        Index { name: "entity", unique: false },
+        Index { name: "namespace", unique: false },
+        Index { name: "mount", unique: false },
+    ],
+    expiry: Expiry::Never,
+};
+/// The index of aliases by mount and name, without regard to case.
+pub const ALIAS_BY_NAME: usize = 0;
+/// The index of aliases by entity.
+pub const ALIAS_BY_ENTITY: usize = 1;
+/// The index of aliases by namespace.
+pub const ALIAS_BY_NAMESPACE: usize = 2;
+/// The index of aliases by mount.
+pub const ALIAS_BY_MOUNT: usize = 3;
+
+/// What the alias `id` is called.
+pub fn alias_key(access: &Access, id: &AliasId) -> BlindKey {
+    access.blind("alias", &[id.as_str()])
+}
+
+/// The key of a name in [`ALIAS_BY_NAME`].
+pub fn alias_name_key(access: &Access, mount: &Accessor, name: &str) -> BlindKey {
+    access.blind("alias.name", &[mount.as_str(), &fold_name(name)])
+}
+
+/// The key of an entity in [`ALIAS_BY_ENTITY`].
+pub fn alias_entity_key(access: &Access, entity: &EntityId) -> BlindKey {
+    access.blind("alias.entity", &[entity.as_str()])
+}
+
+/// The key of a namespace in [`ALIAS_BY_NAMESPACE`].
+pub fn alias_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("alias.namespace", &[namespace.as_str()])
+}
+
+/// The key of a mount in [`ALIAS_BY_MOUNT`].
+pub fn alias_mount_key(access: &Access, mount: &Accessor) -> BlindKey {
+    access.blind("alias.mount", &[mount.as_str()])
+}
+
+impl Stored for Alias {
+    const SCHEMA: &'static Schema = &ALIAS;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        alias_key(access, &self.id)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![
+            (ALIAS_BY_NAME, alias_name_key(access, &self.mount, &self.name)),
+            (ALIAS_BY_ENTITY, alias_entity_key(access, &self.entity)),
+            (ALIAS_BY_NAMESPACE, alias_namespace_key(access, &self.scope.id)),
+            (ALIAS_BY_MOUNT, alias_mount_key(access, &self.mount)),
+        ]
+    }
+}
+
+/// Groups.
+pub const GROUPS: Table<Group> = Table::new();
+static GROUP: Schema = Schema {
+    name: "group",
+    indexes: &[
+        Index { name: "name", unique: true },
+        Index { name: "entity", unique: false },
+        Index { name: "member", unique: false },
+        Index { name: "namespace", unique: false },
+        Index { name: "alias", unique: true },
+    ],
+    expiry: Expiry::Never,
+};
+/// The index of groups by namespace and name, without regard to case.
+pub const GROUP_BY_NAME: usize = 0;
+/// The index of groups by each entity in them.
+pub const GROUP_BY_ENTITY: usize = 1;
+/// The index of groups by each group in them.
+pub const GROUP_BY_MEMBER: usize = 2;
+/// The index of groups by namespace.
+pub const GROUP_BY_NAMESPACE: usize = 3;
+/// The index of external groups by the id of their alias.
+pub const GROUP_BY_ALIAS: usize = 4;
+
+/// What the group `id` is called.
+pub fn group_key(access: &Access, id: &GroupId) -> BlindKey {
+    access.blind("group", &[id.as_str()])
+}
+
+/// The key of a name in [`GROUP_BY_NAME`].
+pub fn group_name_key(access: &Access, namespace: &NamespaceId, name: &str) -> BlindKey {
+    access.blind("group.name", &[namespace.as_str(), &fold_name(name)])
+}
+
+/// The key of an entity in [`GROUP_BY_ENTITY`].
+pub fn group_entity_key(access: &Access, entity: &EntityId) -> BlindKey {
+    access.blind("group.entity", &[entity.as_str()])
+}
+
+/// The key of a group in [`GROUP_BY_MEMBER`].
+pub fn group_member_key(access: &Access, group: &GroupId) -> BlindKey {
+    access.blind("group.member", &[group.as_str()])
+}
+
+/// The key of a namespace in [`GROUP_BY_NAMESPACE`].
+pub fn group_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("group.namespace", &[namespace.as_str()])
+}
+
+/// The key of an alias in [`GROUP_BY_ALIAS`].
+pub fn group_alias_key(access: &Access, alias: &AliasId) -> BlindKey {
+    access.blind("group.alias", &[alias.as_str()])
+}
+
+impl Stored for Group {
+    const SCHEMA: &'static Schema = &GROUP;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        group_key(access, &self.id)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        let mut entries = vec![
+            (GROUP_BY_NAME, group_name_key(access, &self.scope.id, &self.name)),
+            (GROUP_BY_NAMESPACE, group_namespace_key(access, &self.scope.id)),
+        ];
+        entries.extend(self.entities.iter().map(|entity| (GROUP_BY_ENTITY, group_entity_key(access, entity))));
+        entries.extend(self.groups.iter().map(|group| (GROUP_BY_MEMBER, group_member_key(access, group))));
+        entries.extend(self.alias.iter().map(|alias| (GROUP_BY_ALIAS, group_alias_key(access, &alias.id))));
+        entries
     }
 }
 

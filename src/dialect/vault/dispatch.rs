@@ -11,11 +11,11 @@ use super::body::Bodies;
 use super::error::Error;
 use super::input::{Input, Parameters, parameters};
 use super::request::{Head, header};
-use super::route::{Call, Found, Plan, WriteJob, find};
+use super::route::{Call, Found, Plan, Route, WriteJob, find, is_open};
 use super::wire::Reply;
-use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle};
+use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle, routes_of};
 use crate::engine::access::{Capability, SELF_SERVICE, permits};
-use crate::engine::{Access, Engine, namespaces, tokens};
+use crate::engine::{Access, Engine, mounts, namespaces, tokens};
 use crate::id::BlindKey;
 use crate::model::namespace::Scope;
 use crate::model::token::Token;
@@ -113,6 +113,14 @@ fn look(
 ) -> Result<Seen, Error> {
     let (scope, path) =
         namespaces::resolve(tx, access, &head.namespace, &head.path)?.ok_or_else(Error::unknown_namespace)?;
+    let (mount, below) =
+        mounts::resolve(tx, access, &scope, path)?.map_or((None, path), |(mount, below)| (Some(mount), below));
+    let routes = || mount.as_ref().map_or(ROUTES, |mount| routes_of(mount.kind)).iter().copied().flatten();
+    if is_open(routes(), below) {
+        let mut call =
+            Call { engine, access, tx, scope, path, mount: mount.clone(), caller: None, head, input: Input::default() };
+        return plan(&mut call, routes(), below, sent).map_err(Error::plain);
+    }
     let shown = head.token.as_ref().ok_or_else(Error::no_token)?;
     let caller = match spent {
         Some(caller) => caller.clone(),
@@ -126,16 +134,31 @@ fn look(
     }
     let own_business = SELF_SERVICE.iter().any(|(own, _)| *own == path);
     let scope = if own_business { caller.scope.clone() } else { scope };
-    refuse_unmounted(&scope, head.operation, path)?;
-    let (route, handler, captures) = match find(ROUTES, head.operation, path) {
+    if mount.is_none() {
+        refuse_unmounted(&scope, head.operation, path)?;
+    }
+    let caller = Some(caller);
+    let mut call =
+        Call { engine, access, tx, scope, path, mount: mount.clone(), caller, head, input: Input::default() };
+    plan(&mut call, routes(), below, sent)
+}
+
+/// Look the path up among `routes`, read the parameters, and let the handler say what is to be done.
+fn plan(
+    call: &mut Call<'_>,
+    routes: impl Iterator<Item = &'static Route>,
+    path: &str,
+    sent: &Parameters,
+) -> Result<Seen, Error> {
+    let (route, handler, captures) = match find(routes, call.head.operation, path) {
         Found::Handler(route, handler, captures) => (route, handler, captures),
         Found::OtherOperations => return Err(Error::unsupported_operation()),
         Found::Nothing => return Err(Error::unsupported_path()),
     };
-    let mut input = Input::typed(route.fields, route.wording, sent, &captures)?;
-    let warnings = std::mem::take(&mut input.warnings);
-    let recheck = Some(caller.key);
-    let plan = handler(&mut Call { engine, access, tx, scope, path, caller, shown, input })?;
+    call.input = Input::typed(route.fields, route.wording, sent, &captures)?;
+    let warnings = std::mem::take(&mut call.input.warnings);
+    let recheck = call.caller.as_ref().map(|caller| caller.key);
+    let plan = handler(call)?;
     Ok(Seen::Planned(Box::new(Planned { plan, warnings, recheck })))
 }
 

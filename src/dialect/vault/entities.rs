@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::field::{Field, Kind};
-use super::input::Wording;
-use super::route::{Call, Handler, Plan, Route};
+use super::route::{Call, Plan, Route};
 use super::wire::{Reply, to_value};
 use crate::engine::access::Capability;
 use crate::engine::entities::{self, Which, Write, Written};
@@ -40,27 +39,23 @@ const MERGE: &[Field] = &[
     Field { name: "conflicting_alias_ids_to_keep", kind: Kind::List },
 ];
 
-const fn route(pattern: &'static str, fields: &'static [Field], handlers: &'static [(Capability, Handler)]) -> Route {
-    Route { pattern, absent: &[], fields, wording: Wording::Field, handlers }
-}
-
 pub(super) const ROUTES: &[Route] = &[
-    route("identity/entity", WRITE, &[(Capability::Update, write)]),
-    route("identity/entity/id", &[], &[(Capability::List, list_by_id)]),
-    route("identity/entity/name", &[], &[(Capability::List, list_by_name)]),
-    route(
+    Route::new("identity/entity", WRITE, &[(Capability::Update, write)]),
+    Route::new("identity/entity/id", &[], &[(Capability::List, list_by_id)]),
+    Route::new("identity/entity/name", &[], &[(Capability::List, list_by_name)]),
+    Route::new(
         "identity/entity/id/{id}",
         WRITE,
         &[(Capability::Read, read), (Capability::Update, write_by_id), (Capability::Delete, delete)],
     ),
-    route(
+    Route::new(
         "identity/entity/name/{name*}",
         WRITE,
         &[(Capability::Read, read_by_name), (Capability::Update, write_by_name), (Capability::Delete, delete_by_name)],
     ),
-    route("identity/entity/batch-delete", BATCH, &[(Capability::Update, batch_delete)]),
-    route("identity/entity/merge", MERGE, &[(Capability::Update, merge)]),
-    route("identity/lookup/entity", LOOKUP, &[(Capability::Update, lookup)]),
+    Route::new("identity/entity/batch-delete", BATCH, &[(Capability::Update, batch_delete)]),
+    Route::new("identity/entity/merge", MERGE, &[(Capability::Update, merge)]),
+    Route::new("identity/lookup/entity", LOOKUP, &[(Capability::Update, lookup)]),
 ];
 
 #[derive(Serialize)]
@@ -145,7 +140,7 @@ fn write_by_name(call: &mut Call<'_>) -> Result<Plan, Error> {
 
 fn put(call: &mut Call<'_>, which: Which, rename: Option<String>) -> Result<Plan, Error> {
     let entropy = call.engine.entropy.as_ref();
-    let mark = data_encoding::HEXLOWER.encode(&entropy.bytes::<4>());
+    let fresh_name = entities::fresh_name(entropy, &call.scope);
     let command = Write {
         scope: call.scope.clone(),
         which,
@@ -154,7 +149,7 @@ fn put(call: &mut Call<'_>, which: Which, rename: Option<String>) -> Result<Plan
         policies: call.input.list("policies"),
         disabled: call.input.switch("disabled"),
         fresh_id: EntityId::fresh(entropy, &call.scope.id),
-        fresh_name: format!("entity_{mark}.{}", call.scope.id),
+        fresh_name,
     };
     Ok(Plan::write(move |tx, access| match entities::write(tx, access, &command) {
         Ok(Written::Created(entity)) => {

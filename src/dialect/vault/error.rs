@@ -116,6 +116,17 @@ impl Error {
         Self::of(StatusCode::INTERNAL_SERVER_ERROR, listed(&["internal error"]))
     }
 
+    /// This error without the list that errors behind a token are in: as open routes word it.
+    pub(super) fn plain(mut self) -> Self {
+        for text in &mut self.texts {
+            let only = text.strip_prefix("1 error occurred:\n\t* ").and_then(|rest| rest.strip_suffix("\n\n"));
+            if let Some(only) = only.map(str::to_owned) {
+                *text = only;
+            }
+        }
+        self
+    }
+
     /// This error as a response.
     pub(super) fn respond(&self) -> HttpResponse {
         if self.status == StatusCode::REQUEST_TIMEOUT {

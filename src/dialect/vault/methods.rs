@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 use super::field::{Field, Kind as Type};
-use super::input::{Input, Wording};
+use super::input::Input;
 use super::route::{Call, Handler, Plan, Route};
 use super::wire::Reply;
 use crate::engine::access::Capability;
@@ -60,14 +60,14 @@ const fn kind(pattern: &'static str, fields: &'static [Field]) -> Route {
         (Capability::Read, missing_id),
         (Capability::Delete, missing_id),
     ];
-    Route { pattern, absent: &["method_id"], fields, wording: Wording::Field, handlers: HANDLERS }
+    Route::new(pattern, fields, HANDLERS).absent(&["method_id"])
 }
 
 /// The route of one method of a kind.
 const fn one(pattern: &'static str, fields: &'static [Field]) -> Route {
     const HANDLERS: &[(Capability, Handler)] =
         &[(Capability::Update, write), (Capability::Read, read), (Capability::Delete, delete)];
-    Route { pattern, absent: &[], fields, wording: Wording::Field, handlers: HANDLERS }
+    Route::new(pattern, fields, HANDLERS)
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -79,20 +79,9 @@ pub(super) const ROUTES: &[Route] = &[
     one("identity/mfa/method/duo/{method_id:id}", DUO),
     one("identity/mfa/method/okta/{method_id:id}", OKTA),
     one("identity/mfa/method/pingid/{method_id:id}", PINGID),
-    Route {
-        pattern: "identity/mfa/method",
-        absent: &["method_id"],
-        fields: &[],
-        wording: Wording::Field,
-        handlers: &[(Capability::List, list), (Capability::Read, missing_id)],
-    },
-    Route {
-        pattern: "identity/mfa/method/{method_id:id}",
-        absent: &[],
-        fields: &[],
-        wording: Wording::Field,
-        handlers: &[(Capability::Read, read)],
-    },
+    Route::new("identity/mfa/method", &[], &[(Capability::List, list), (Capability::Read, missing_id)])
+        .absent(&["method_id"]),
+    Route::new("identity/mfa/method/{method_id:id}", &[], &[(Capability::Read, read)]),
 ];
 
 /// The kind that a path names, if it names one.

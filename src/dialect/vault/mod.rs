@@ -27,6 +27,7 @@ mod wire;
 pub use body::Bodies;
 
 use crate::engine::Engine;
+use crate::model::mount;
 
 /// Serve this dialect's paths, and answer in its shape wherever nobody else does.
 pub fn configure(engine: Data<Engine>, bodies: Data<Bodies>) -> impl FnOnce(&mut ServiceConfig) {
@@ -71,7 +72,7 @@ const ROOT_ONLY: [&str; 22] = [
     "sys/unseal",
 ];
 
-/// Every route behind a token.
+/// Every route but those inside auth mounts.
 const ROUTES: &[&[route::Route]] = &[
     verification::ROUTES,
     totp::ROUTES,
@@ -82,3 +83,10 @@ const ROUTES: &[&[route::Route]] = &[
     mounts::ROUTES,
     system::ROUTES,
 ];
+
+/// The routes inside a mount of this kind.
+const fn routes_of(kind: mount::Kind) -> &'static [&'static [route::Route]] {
+    match kind {
+        mount::Kind::Userpass | mount::Kind::Approle => &[],
+    }
+}

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::error::Error;
-use super::input::Wording;
 use super::route::{Call, Plan, Route};
 use super::wire::Reply;
 use crate::engine::Access;
@@ -13,20 +12,8 @@ use crate::engine::access::Capability;
 use crate::model::namespace::Scope;
 
 pub(super) const ROUTES: &[Route] = &[
-    Route {
-        pattern: "sys/mounts",
-        absent: &[],
-        fields: &[],
-        wording: Wording::Field,
-        handlers: &[(Capability::Read, mounts)],
-    },
-    Route {
-        pattern: "sys/auth",
-        absent: &[],
-        fields: &[],
-        wording: Wording::Field,
-        handlers: &[(Capability::Read, auth)],
-    },
+    Route::new("sys/mounts", &[], &[(Capability::Read, mounts)]),
+    Route::new("sys/auth", &[], &[(Capability::Read, auth)]),
 ];
 
 #[derive(Serialize)]

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::field::{Field, Kind};
-use super::input::Wording;
 use super::route::{Call, Plan, Route};
 use super::wire::{Reply, to_value};
 use crate::engine::access::Capability;
@@ -15,27 +14,17 @@ use crate::id::NamespaceId;
 use crate::model::namespace::{NameError, Namespace};
 
 pub(super) const ROUTES: &[Route] = &[
-    Route {
-        pattern: "sys/namespaces",
-        absent: &[],
-        fields: &[],
-        wording: Wording::Field,
-        handlers: &[(Capability::List, list)],
-    },
-    Route {
-        pattern: "sys/namespaces/{path*}",
-        absent: &[],
-        fields: &[Field { name: "custom_metadata", kind: Kind::Map }],
-        wording: Wording::Field,
-        handlers: &[(Capability::Read, read), (Capability::Update, write), (Capability::Delete, delete)],
-    },
-    Route {
-        pattern: "sys/namespaces/{path*}",
-        absent: &[],
-        fields: &[Field { name: "custom_metadata", kind: Kind::Patch }],
-        wording: Wording::Field,
-        handlers: &[(Capability::Patch, patch)],
-    },
+    Route::new("sys/namespaces", &[], &[(Capability::List, list)]),
+    Route::new(
+        "sys/namespaces/{path*}",
+        &[Field { name: "custom_metadata", kind: Kind::Map }],
+        &[(Capability::Read, read), (Capability::Update, write), (Capability::Delete, delete)],
+    ),
+    Route::new(
+        "sys/namespaces/{path*}",
+        &[Field { name: "custom_metadata", kind: Kind::Patch }],
+        &[(Capability::Patch, patch)],
+    ),
 ];
 
 #[derive(Serialize)]

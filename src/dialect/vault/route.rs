@@ -5,9 +5,11 @@ use std::sync::Arc;
 use super::error::Error;
 use super::field::Field;
 use super::input::{Input, Wording};
+use super::request::Head;
 use super::wire::Reply;
 use crate::engine::access::Capability;
 use crate::engine::{Access, Engine};
+use crate::model::mount::Mount;
 use crate::model::namespace::Scope;
 use crate::model::token::Token;
 use crate::secret::Secret;
@@ -15,7 +17,8 @@ use crate::storage::Tx;
 
 /// One row of the route table.
 pub(super) struct Route {
-    /// The path's pattern: literal segments, `{name}` for any one, `{name:id}` for a lower-case UUID, and `{name*}` for all that is left.
+    /// The path's pattern: literal segments, `{name}` for any one, `{name:id}` for a lower-case UUID, `{name:word}` for letters, digits, `_` and,
+    /// inside, `-` and `.`, and `{name*}` for all that is left. In the table of a mount's kind it begins behind the mount's path.
     pub(super) pattern: &'static str,
     /// What it captures even where it is absent: then as an empty text, which wins over what the body says.
     pub(super) absent: &'static [&'static str],
@@ -23,8 +26,36 @@ pub(super) struct Route {
     pub(super) fields: &'static [Field],
     /// How wrong parameters are worded.
     pub(super) wording: Wording,
+    /// Whether it is served without a token, ignoring any that is shown.
+    pub(super) open: bool,
     /// What can be done with it.
     pub(super) handlers: &'static [(Capability, Handler)],
+}
+
+impl Route {
+    /// A route behind a token.
+    pub(super) const fn new(
+        pattern: &'static str,
+        fields: &'static [Field],
+        handlers: &'static [(Capability, Handler)],
+    ) -> Self {
+        Self { pattern, absent: &[], fields, wording: Wording::Field, open: false, handlers }
+    }
+
+    /// The same, capturing these too.
+    pub(super) const fn absent(self, absent: &'static [&'static str]) -> Self {
+        Self { absent, ..self }
+    }
+
+    /// The same, wording wrong parameters so.
+    pub(super) const fn wording(self, wording: Wording) -> Self {
+        Self { wording, ..self }
+    }
+
+    /// The same, served without a token.
+    pub(super) const fn open(self) -> Self {
+        Self { open: true, ..self }
+    }
 }
 
 /// Translates one operation of one route.
@@ -39,12 +70,40 @@ pub(super) struct Call<'a> {
     pub(super) scope: Scope,
     /// The path inside it.
     pub(super) path: &'a str,
-    /// Who asks.
-    pub(super) caller: Token,
-    /// What the caller showed.
-    pub(super) shown: &'a Secret<String>,
+    /// The auth mount that the path lies in, if it lies in one that is stored.
+    pub(super) mount: Option<Mount>,
+    /// Who asks; nobody, where a route is open.
+    pub(super) caller: Option<Token>,
+    /// What the request's head says.
+    pub(super) head: &'a Head,
     /// The parameters.
     pub(super) input: Input,
+}
+
+impl Call<'_> {
+    /// Who asks.
+    ///
+    /// # Errors
+    /// When the route is open, so that nobody has said.
+    pub(super) fn caller(&self) -> Result<&Token, Error> {
+        self.caller.as_ref().ok_or_else(Error::no_token)
+    }
+
+    /// What the caller showed.
+    ///
+    /// # Errors
+    /// When nothing was shown.
+    pub(super) fn shown(&self) -> Result<&Secret<String>, Error> {
+        self.head.token.as_ref().ok_or_else(Error::no_token)
+    }
+
+    /// The mount that the path lies in.
+    ///
+    /// # Errors
+    /// When it lies in none.
+    pub(super) fn mount(&self) -> Result<&Mount, Error> {
+        self.mount.as_ref().ok_or_else(Error::unsupported_path)
+    }
 }
 
 /// What is still to be done for a request once it has been looked at.
@@ -86,9 +145,9 @@ pub(super) enum Found {
 }
 
 /// Look up an operation on `path`. Rows are tried in order; one that fits the path but not the operation lets later ones try.
-pub(super) fn find(table: &'static [&'static [Route]], operation: Capability, path: &str) -> Found {
+pub(super) fn find(table: impl IntoIterator<Item = &'static Route>, operation: Capability, path: &str) -> Found {
     let mut found = Found::Nothing;
-    for route in table.iter().flat_map(|rows| rows.iter()) {
+    for route in table {
         let Some(mut captures) = capture(route.pattern, path) else { continue };
         if let Some((_, handler)) = route.handlers.iter().find(|(can, _)| *can == operation) {
             captures.extend(route.absent.iter().map(|name| (*name, String::new())));
@@ -97,6 +156,11 @@ pub(super) fn find(table: &'static [&'static [Route]], operation: Capability, pa
         found = Found::OtherOperations;
     }
     found
+}
+
+/// Whether `path` is one that is served without a token, whatever can be done with it.
+pub(super) fn is_open(table: impl IntoIterator<Item = &'static Route>, path: &str) -> bool {
+    table.into_iter().any(|route| route.open && capture(route.pattern, path).is_some())
 }
 
 fn capture(pattern: &'static str, path: &str) -> Option<Captures> {
@@ -113,15 +177,32 @@ fn capture(pattern: &'static str, path: &str) -> Option<Captures> {
             Some((segment, behind)) => (segment, Some(behind)),
             None => (here, None),
         };
-        match name.map(|name| (name, name.strip_suffix(":id"))) {
+        match name.map(|name| name.split_once(':').unwrap_or((name, ""))) {
             None if segment == expected => {}
-            Some((_, Some(name))) if is_uuid(segment) => captures.push((name, segment.to_owned())),
-            Some((name, None)) if !segment.is_empty() => captures.push((name, segment.to_owned())),
+            Some((name, form)) if has_form(segment, form) => captures.push((name, segment.to_owned())),
             None | Some(_) => return None,
         }
         rest = behind;
     }
     rest.is_none().then_some(captures)
+}
+
+/// Whether a segment has the form that a pattern asks for.
+fn has_form(segment: &str, form: &str) -> bool {
+    match form {
+        "id" => is_uuid(segment),
+        "word" => is_word(segment),
+        _ => !segment.is_empty(),
+    }
+}
+
+/// Whether `text` is made of letters, digits and `_` and, neither first nor last, `-` and `.`.
+pub(super) fn is_word(text: &str) -> bool {
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(word)
+        && bytes.last().is_some_and(word)
+        && bytes.iter().all(|byte| word(byte) || matches!(byte, b'-' | b'.'))
 }
 
 /// Whether `text` is a UUID in lower case.
@@ -144,6 +225,10 @@ mod tests {
         assert_eq!(capture("a/{x:id}", &format!("a/{}", id.to_uppercase())), None);
         assert_eq!(capture("a/{x:id}", &format!("a/{id}/")), None);
         assert_eq!(capture("a/{x}", "a/b"), Some(vec![("x", "b".to_owned())]));
+        assert_eq!(capture("a/{x:word}", "a/b.c-d_1"), Some(vec![("x", "b.c-d_1".to_owned())]));
+        for name in ["-a", "a-", ".a", "a b", "", "ä"] {
+            assert_eq!(capture("a/{x:word}", &format!("a/{name}")), None, "{name}");
+        }
         assert_eq!(capture("a/{x}", "a/b/c"), None);
         assert_eq!(capture("a/{x}", "a"), None);
         assert_eq!(capture("a/{x}", "a/"), None);

@@ -1,39 +1,20 @@
 //! `sys/`: sealing, and an operator's word on the time.
 
 use super::error::Error;
-use super::input::Wording;
 use super::route::{Call, Plan, Route};
 use super::wire::Reply;
 use crate::engine::access::Capability;
 use crate::model::clock_guard::ClockGuard;
 
 pub(super) const ROUTES: &[Route] = &[
-    Route {
-        pattern: "sys/seal",
-        absent: &[],
-        fields: &[],
-        wording: Wording::Field,
-        handlers: &[(Capability::Update, seal)],
-    },
-    Route {
-        pattern: "sys/clock",
-        absent: &[],
-        fields: &[],
-        wording: Wording::Field,
-        handlers: &[(Capability::Read, clock)],
-    },
-    Route {
-        pattern: "sys/clock/accept",
-        absent: &[],
-        fields: &[],
-        wording: Wording::Field,
-        handlers: &[(Capability::Update, accept_time)],
-    },
+    Route::new("sys/seal", &[], &[(Capability::Update, seal)]),
+    Route::new("sys/clock", &[], &[(Capability::Read, clock)]),
+    Route::new("sys/clock/accept", &[], &[(Capability::Update, accept_time)]),
 ];
 
 fn seal(call: &mut Call<'_>) -> Result<Plan, Error> {
     call.engine.seal.seal();
-    tracing::warn!(accessor = call.caller.accessor.as_ref().map(ToString::to_string), "sealed");
+    tracing::warn!(accessor = call.caller()?.accessor.as_ref().map(ToString::to_string), "sealed");
     Ok(Plan::Reply(Reply::NoContent))
 }
 

@@ -10,7 +10,7 @@ use super::route::{Call, Plan, Route};
 use super::wire::{Auth, Reply, TokenData};
 use crate::engine::Access;
 use crate::engine::access::Capability;
-use crate::engine::tokens::{self, Created, Renewed};
+use crate::engine::tokens::{self, Created, FreshToken, Renewed};
 use crate::id::{Accessor, BlindKey};
 use crate::model::namespace::Scope;
 use crate::model::token::{self, Ask, Lifetime, Token};
@@ -43,7 +43,7 @@ const fn route(
     fields: &'static [Field],
     handlers: &'static [(Capability, super::route::Handler)],
 ) -> Route {
-    Route { pattern, absent: &[], fields, wording: Wording::Bare, handlers }
+    Route::new(pattern, fields, handlers).wording(Wording::Bare)
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -64,7 +64,7 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 fn lookup_self(call: &mut Call<'_>) -> Result<Plan, Error> {
-    shown(&call.caller, Some(call.shown.expose()), call.tx)
+    shown(call.caller()?, Some(call.shown()?.expose()), call.tx)
 }
 
 fn shown(token: &Token, text: Option<&str>, tx: &dyn Tx) -> Result<Plan, Error> {
@@ -149,15 +149,9 @@ fn create_command(call: &Call<'_>, orphan: bool) -> Result<tokens::Create, Error
     }
     let num_uses = input.int("num_uses").unwrap_or(0);
     let num_uses = u32::try_from(num_uses).map_err(|_| Error::bad_request("number of uses cannot be negative"))?;
-    let entropy = call.engine.entropy.as_ref();
-    let prefix = match kind {
-        token::Kind::Service => "s",
-        token::Kind::Batch => "b",
-    };
-    let fresh = Secret::new(format!("{prefix}.{}", entropy.base62(24)));
     let ttl = if input.int("ttl").is_some() { "ttl" } else { "lease" };
     Ok(tokens::Create {
-        maker: call.caller.clone(),
+        maker: call.caller()?.clone(),
         scope: call.scope.clone(),
         path: call.path.to_owned(),
         id: input.given_text("id").filter(|id| !id.is_empty()).map(|id| Secret::new(id.to_owned())),
@@ -173,9 +167,9 @@ fn create_command(call: &Call<'_>, orphan: bool) -> Result<tokens::Create, Error
             ttl: span(input, ttl, "ttl must be positive")?,
             explicit_max_ttl: span(input, "explicit_max_ttl", "explicit_max_ttl must be positive")?,
             period: span(input, "period", "period must be positive")?,
+            max_ttl: Duration::ZERO,
         },
-        fresh_id: Secret::new(call.scope.id.qualify(fresh.expose())),
-        fresh_accessor: Accessor::new(call.scope.id.qualify(&entropy.base62(24))),
+        fresh: FreshToken::draw(call.engine.entropy.as_ref(), &call.scope),
     })
 }
 
@@ -191,7 +185,7 @@ fn increment(input: &Input) -> Option<Duration> {
 }
 
 fn renew_self(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let (key, text) = (call.caller.key, call.shown.clone());
+    let (key, text) = (call.caller()?.key, call.shown()?.clone());
     Ok(renewal(key, Some(text), increment(&call.input)))
 }
 
@@ -235,8 +229,9 @@ fn revocation(key: BlindKey) -> Plan {
 }
 
 fn revoke_self(call: &mut Call<'_>) -> Result<Plan, Error> {
-    revocable(&call.caller)?;
-    Ok(revocation(call.caller.key))
+    let caller = call.caller()?;
+    revocable(caller)?;
+    Ok(revocation(caller.key))
 }
 
 fn revocable(token: &Token) -> Result<(), Error> {

@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::field::{Field, Kind as Type};
-use super::input::{Input, Wording};
+use super::input::Input;
 use super::methods::kind_name;
-use super::route::{Call, Handler, Plan, Route};
+use super::route::{Call, Plan, Route};
 use super::wire::Reply;
 use crate::engine::access::Capability;
 use crate::engine::enrolments::{self, Bound, Draft, Drafted};
@@ -18,15 +18,11 @@ const FIELDS: &[Field] =
     &[Field { name: "method_id", kind: Type::Text }, Field { name: "entity_id", kind: Type::Text }];
 const OWN: &[Field] = &[Field { name: "method_id", kind: Type::Text }];
 
-const fn route(pattern: &'static str, fields: &'static [Field], handlers: &'static [(Capability, Handler)]) -> Route {
-    Route { pattern, absent: &[], fields, wording: Wording::Field, handlers }
-}
-
 pub(super) const ROUTES: &[Route] = &[
-    route("identity/mfa/method/totp/generate", OWN, &[(Capability::Update, generate)]),
-    route("identity/mfa/method/totp/admin-generate", FIELDS, &[(Capability::Update, admin_generate)]),
-    route("identity/mfa/method/totp/admin-destroy", FIELDS, &[(Capability::Update, admin_destroy)]),
-    route("identity/mfa/method/totp/admin-unlock", FIELDS, &[(Capability::Update, admin_unlock)]),
+    Route::new("identity/mfa/method/totp/generate", OWN, &[(Capability::Update, generate)]),
+    Route::new("identity/mfa/method/totp/admin-generate", FIELDS, &[(Capability::Update, admin_generate)]),
+    Route::new("identity/mfa/method/totp/admin-destroy", FIELDS, &[(Capability::Update, admin_destroy)]),
+    Route::new("identity/mfa/method/totp/admin-unlock", FIELDS, &[(Capability::Update, admin_unlock)]),
 ];
 
 /// The method that the body names.
@@ -46,7 +42,7 @@ fn entity_id(input: &Input, missing: &str) -> Result<EntityId, Error> {
 
 /// The entity that the caller speaks for.
 pub(super) fn own_entity(call: &Call<'_>) -> Result<EntityId, Error> {
-    call.caller.entity.clone().ok_or_else(|| Error::bad_request("missing entityID"))
+    call.caller()?.entity.clone().ok_or_else(|| Error::bad_request("missing entityID"))
 }
 
 fn generate(call: &mut Call<'_>) -> Result<Plan, Error> {

@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::error::{Error, listed};
 use super::field::{Field, Kind as Type};
-use super::input::Wording;
 use super::route::{Call, Plan, Route};
 use super::totp::{method_id, own_entity};
 use super::wire::{Refusal, Reply};
@@ -13,25 +12,21 @@ use crate::engine::verification::{self, Evaluation, Outcome, Question};
 use crate::id::EntityId;
 
 pub(super) const ROUTES: &[Route] = &[
-    Route {
-        pattern: "identity/mfa/validate",
-        absent: &[],
-        fields: &[
+    Route::new(
+        "identity/mfa/validate",
+        &[
             Field { name: "method_id", kind: Type::Text },
             Field { name: "method_name", kind: Type::Text },
             Field { name: "entity_id", kind: Type::Text },
             Field { name: "passcode", kind: Type::Text },
         ],
-        wording: Wording::Field,
-        handlers: &[(Capability::Update, validate)],
-    },
-    Route {
-        pattern: "identity/mfa/method/totp/verify",
-        absent: &[],
-        fields: &[Field { name: "method_id", kind: Type::Text }, Field { name: "passcode", kind: Type::Text }],
-        wording: Wording::Field,
-        handlers: &[(Capability::Update, verify)],
-    },
+        &[(Capability::Update, validate)],
+    ),
+    Route::new(
+        "identity/mfa/method/totp/verify",
+        &[Field { name: "method_id", kind: Type::Text }, Field { name: "passcode", kind: Type::Text }],
+        &[(Capability::Update, verify)],
+    ),
 ];
 
 #[derive(Serialize)]
