@@ -229,7 +229,7 @@ impl Stored for Alias {
 /// Groups.
 pub const GROUPS: Table<Group> = Table::new();
 static GROUP: Schema = Schema {
-    name: "group",
+    name: "identity_group",
     indexes: &[
         Index { name: "name", unique: true },
         Index { name: "entity", unique: false },
