@@ -1,8 +1,8 @@
 //! Auth mounts: found by path and by accessor.
 
 use super::{Access, Error};
-use crate::id::Accessor;
-use crate::model::mount::Mount;
+use crate::id::{Accessor, NamespaceId};
+use crate::model::mount::{Mount, TOKEN_MOUNT};
 use crate::model::namespace::Scope;
 use crate::storage::Tx;
 use crate::storage::tables::{
@@ -40,4 +40,30 @@ pub fn list(tx: &mut dyn Tx, access: &Access, scope: &Scope) -> Result<Vec<Mount
     let mut mounts = MOUNTS.find_all(tx, access, MOUNT_BY_NAMESPACE, mount_namespace_key(access, &scope.id))?;
     mounts.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(mounts)
+}
+
+/// The accessor of a namespace's token mount: derived, since that mount is not stored.
+pub fn token_accessor(access: &Access, scope: &Scope) -> Accessor {
+    let mark = format!("{:?}", access.blind("mount", &[scope.id.as_str(), "token"]));
+    Accessor::new(format!("auth_token_{}", mark.get(..8).unwrap_or_default()))
+}
+
+/// What a mount is to those who only have its accessor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The namespace it belongs to.
+    pub namespace: NamespaceId,
+    /// What it is: `token`, or a kind of mount that can be made.
+    pub kind: &'static str,
+    /// Its path, with a slash at the end and without `auth/`.
+    pub path: String,
+}
+
+/// Where the mount with this accessor is: the token mount of `scope`, or a stored one wherever it is.
+pub fn place(tx: &mut dyn Tx, access: &Access, scope: &Scope, accessor: &Accessor) -> Result<Option<Place>, Error> {
+    if *accessor == token_accessor(access, scope) {
+        return Ok(Some(Place { namespace: scope.id.clone(), kind: "token", path: TOKEN_MOUNT.into() }));
+    }
+    let mount = by_accessor(tx, access, accessor)?;
+    Ok(mount.map(|Mount { scope, kind, path, .. }| Place { namespace: scope.id, kind: kind.as_str(), path }))
 }

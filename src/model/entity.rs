@@ -31,6 +31,23 @@ pub struct Entity {
     pub updated_at: Timestamp,
 }
 
+impl Entity {
+    /// A new entity that has nothing yet.
+    pub const fn new(id: EntityId, scope: Scope, name: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            scope,
+            name,
+            metadata: None,
+            policies: Vec::new(),
+            disabled: false,
+            merged: Vec::new(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 /// Names are compared by this form: case does not tell two names apart, in any script.
 pub fn fold_name(name: &str) -> String {
     name.to_lowercase()

@@ -37,6 +37,26 @@ pub struct Group {
     pub updated_at: Timestamp,
 }
 
+impl Group {
+    /// A new internal group that has nothing yet.
+    pub const fn new(id: GroupId, scope: Scope, name: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            scope,
+            name,
+            kind: Kind::Internal,
+            metadata: None,
+            policies: Vec::new(),
+            entities: Vec::new(),
+            groups: Vec::new(),
+            alias: None,
+            revision: 0,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 /// Who says who is in a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +66,27 @@ pub enum Kind {
     /// An auth mount, at each login.
     External,
 }
+
+impl Kind {
+    /// What it is called in requests and replies.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::External => "external",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Internal, Self::External].into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// The most entities, and the most groups, that a request may put in a group: as many as its body may have strings.
+pub const MOST_MEMBERS: usize = 1_000;
+
+/// The longest chain of groups, each in the next: how far up a member's rights may come from.
+pub const LONGEST_CHAIN: usize = 32;
 
 /// What an external group is called in an auth mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

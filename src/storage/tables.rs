@@ -125,13 +125,19 @@ impl Stored for Mount {
 pub const ENTITIES: Table<Entity> = Table::new();
 static ENTITY: Schema = Schema {
     name: "entity",
-    indexes: &[Index { name: "name", unique: true }, Index { name: "namespace", unique: false }],
+    indexes: &[
+        Index { name: "name", unique: true },
+        Index { name: "namespace", unique: false },
+        Index { name: "merged", unique: false },
+    ],
     expiry: Expiry::Never,
 };
 /// The index of entities by namespace and name, without regard to case.
 pub const ENTITY_BY_NAME: usize = 0;
 /// The index of entities by namespace.
 pub const ENTITY_BY_NAMESPACE: usize = 1;
+/// The index of entities by those that were merged into them.
+pub const ENTITY_BY_MERGED: usize = 2;
 
 /// What the entity `id` is called.
 pub fn entity_key(access: &Access, id: &EntityId) -> BlindKey {
@@ -148,6 +154,11 @@ pub fn entity_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKe
     access.blind("entity.namespace", &[namespace.as_str()])
 }
 
+/// The key of an entity that is no more in [`ENTITY_BY_MERGED`].
+pub fn entity_merged_key(access: &Access, id: &EntityId) -> BlindKey {
+    access.blind("entity.merged", &[id.as_str()])
+}
+
 impl Stored for Entity {
     const SCHEMA: &'static Schema = &ENTITY;
 
@@ -156,10 +167,12 @@ impl Stored for Entity {
     }
 
     fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
-        vec![
+        let mut entries = vec![
             (ENTITY_BY_NAME, entity_name_key(access, &self.scope.id, &self.name)),
             (ENTITY_BY_NAMESPACE, entity_namespace_key(access, &self.scope.id)),
-        ]
+        ];
+        entries.extend(self.merged.iter().map(|merged| (ENTITY_BY_MERGED, entity_merged_key(access, merged))));
+        entries
     }
 }
 
@@ -236,6 +249,7 @@ static GROUP: Schema = Schema {
         Index { name: "member", unique: false },
         Index { name: "namespace", unique: false },
         Index { name: "alias", unique: true },
+        Index { name: "alias_name", unique: true },
     ],
     expiry: Expiry::Never,
 };
@@ -249,6 +263,8 @@ pub const GROUP_BY_MEMBER: usize = 2;
 pub const GROUP_BY_NAMESPACE: usize = 3;
 /// The index of external groups by the id of their alias.
 pub const GROUP_BY_ALIAS: usize = 4;
+/// The index of external groups by the mount and the name of their alias, without regard to case.
+pub const GROUP_BY_ALIAS_NAME: usize = 5;
 
 /// What the group `id` is called.
 pub fn group_key(access: &Access, id: &GroupId) -> BlindKey {
@@ -280,6 +296,11 @@ pub fn group_alias_key(access: &Access, alias: &AliasId) -> BlindKey {
     access.blind("group.alias", &[alias.as_str()])
 }
 
+/// The key of an alias's mount and name in [`GROUP_BY_ALIAS_NAME`].
+pub fn group_alias_name_key(access: &Access, mount: &Accessor, name: &str) -> BlindKey {
+    access.blind("group.alias_name", &[mount.as_str(), &fold_name(name)])
+}
+
 impl Stored for Group {
     const SCHEMA: &'static Schema = &GROUP;
 
@@ -294,7 +315,10 @@ impl Stored for Group {
         ];
         entries.extend(self.entities.iter().map(|entity| (GROUP_BY_ENTITY, group_entity_key(access, entity))));
         entries.extend(self.groups.iter().map(|group| (GROUP_BY_MEMBER, group_member_key(access, group))));
-        entries.extend(self.alias.iter().map(|alias| (GROUP_BY_ALIAS, group_alias_key(access, &alias.id))));
+        if let Some(alias) = &self.alias {
+            entries.push((GROUP_BY_ALIAS, group_alias_key(access, &alias.id)));
+            entries.push((GROUP_BY_ALIAS_NAME, group_alias_name_key(access, &alias.mount, &alias.name)));
+        }
         entries
     }
 }

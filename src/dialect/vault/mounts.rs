@@ -9,6 +9,7 @@ use super::route::{Call, Plan, Route};
 use super::wire::Reply;
 use crate::engine::Access;
 use crate::engine::access::Capability;
+use crate::engine::mounts::token_accessor;
 use crate::model::namespace::Scope;
 
 pub(super) const ROUTES: &[Route] = &[
@@ -48,7 +49,11 @@ impl Mount {
         let mark = call.access.blind("mount", &[call.scope.id.as_str(), kind]);
         let hash: String = format!("{mark:?}").chars().take(8).collect();
         Self {
-            accessor: format!("{}{kind}_{hash}", if is_auth { "auth_" } else { "" }),
+            accessor: if is_auth {
+                token_accessor(call.access, &call.scope).to_string()
+            } else {
+                format!("{kind}_{hash}")
+            },
             config: Config {
                 default_lease_ttl: 0,
                 force_no_cache: false,
