@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Access, Error, enrolments};
+use super::{Access, Error, aliases, enrolments, groups};
 use crate::entropy::Entropy;
 use crate::id::{EntityId, NamespaceId};
 use crate::model::enrolment::Enrolment;
@@ -12,8 +12,8 @@ use crate::model::namespace::Scope;
 use crate::model::token::{ROOT_POLICY, normalise_policies};
 use crate::storage::Tx;
 use crate::storage::tables::{
-    ENROLMENT_BY_ENTITY, ENROLMENTS, ENTITIES, ENTITY_BY_NAME, ENTITY_BY_NAMESPACE, enrolment_entity_key, entity_key,
-    entity_name_key, entity_namespace_key,
+    ENROLMENT_BY_ENTITY, ENROLMENTS, ENTITIES, ENTITY_BY_MERGED, ENTITY_BY_NAME, ENTITY_BY_NAMESPACE,
+    enrolment_entity_key, entity_key, entity_merged_key, entity_name_key, entity_namespace_key,
 };
 
 /// Which entity is meant.
@@ -71,19 +71,12 @@ pub fn write(tx: &mut dyn Tx, access: &Access, command: &Write) -> Result<Writte
     };
     let is_new = there.is_none();
     let now = tx.now();
-    let mut entity = there.unwrap_or_else(|| Entity {
-        id: command.fresh_id.clone(),
-        scope: command.scope.clone(),
-        name: match &command.which {
-            Which::Name(name) => name.clone(),
-            Which::Id(_) | Which::New => command.fresh_name.clone(),
-        },
-        metadata: None,
-        policies: Vec::new(),
-        disabled: false,
-        merged: Vec::new(),
-        created_at: now,
-        updated_at: now,
+    let mut entity = there.unwrap_or_else(|| {
+        let name = match &command.which {
+            Which::Name(name) => name,
+            Which::Id(_) | Which::New => &command.fresh_name,
+        };
+        Entity::new(command.fresh_id.clone(), command.scope.clone(), name.clone(), now)
     });
     if let Some(name) = command.rename.as_ref().filter(|name| !name.is_empty()) {
         entity.name.clone_from(name);
@@ -128,6 +121,14 @@ pub fn get(tx: &mut dyn Tx, access: &Access, scope: &Scope, id: &EntityId) -> Re
     Ok(ENTITIES.get(tx, access, entity_key(access, id))?.filter(|entity| entity.scope.id == scope.id))
 }
 
+/// The entity that a token speaks for that was made for `id`: the one that `id` was merged into, if it was.
+pub fn spoken_for(tx: &mut dyn Tx, access: &Access, id: &EntityId) -> Result<Option<Entity>, Error> {
+    match ENTITIES.get(tx, access, entity_key(access, id))? {
+        Some(entity) => Ok(Some(entity)),
+        None => Ok(ENTITIES.find_one(tx, access, ENTITY_BY_MERGED, entity_merged_key(access, id))?),
+    }
+}
+
 /// The entity of this name in a namespace, whatever the case.
 pub fn by_name(tx: &mut dyn Tx, access: &Access, namespace: &NamespaceId, name: &str) -> Result<Option<Entity>, Error> {
     Ok(ENTITIES.find_one(tx, access, ENTITY_BY_NAME, entity_name_key(access, namespace, name))?)
@@ -156,11 +157,13 @@ pub fn delete_by_name(tx: &mut dyn Tx, access: &Access, scope: &Scope, name: &st
     }
 }
 
-/// Remove an entity's record, and destroy the secrets of its authenticators.
+/// Remove an entity's record, its aliases and its memberships, and destroy the secrets of its authenticators.
 pub(super) fn destroy(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Result<(), Error> {
     let bound = enrolment_entity_key(access, &entity.id);
     for enrolment in ENROLMENTS.find_all(tx, access, ENROLMENT_BY_ENTITY, bound)? {
         enrolments::remove(tx, access, &enrolment.entity, &enrolment.method)?;
     }
+    aliases::delete_of(tx, access, &entity.id)?;
+    groups::remove_everywhere(tx, access, &entity.id)?;
     Ok(ENTITIES.delete(tx, entity_key(access, &entity.id))?)
 }

@@ -1,12 +1,28 @@
 //! What an entity is given beside its tokens' own policies.
 
-use super::{Access, Error};
+use super::{Access, Error, groups};
 use crate::id::EntityId;
+use crate::model::token::Token;
 use crate::storage::Tx;
 use crate::storage::tables::{ENTITIES, entity_key};
 
-/// The policies that all tokens of `entity` have, whatever their own: sorted, each once. Asked at each request, so that a change counts at once.
+/// The policies that all tokens of `entity` have, whatever their own: its own and those of all groups that it is in, sorted, each once. Asked
+/// at each request, so that a change counts at once.
 pub fn policies_of(tx: &mut dyn Tx, access: &Access, entity: &EntityId) -> Result<Vec<String>, Error> {
-    let entity = ENTITIES.get(tx, access, entity_key(access, entity))?;
-    Ok(entity.map(|entity| entity.policies).unwrap_or_default())
+    let Some(entity) = ENTITIES.get(tx, access, entity_key(access, entity))? else { return Ok(Vec::new()) };
+    let mut policies = entity.policies;
+    for member in groups::of_entity(tx, access, &entity.id)? {
+        policies.extend(member.group.policies);
+    }
+    policies.sort();
+    policies.dedup();
+    Ok(policies)
+}
+
+/// The policies that `token` has beside its own, by the entity that it speaks for.
+pub fn policies_beside(tx: &mut dyn Tx, access: &Access, token: &Token) -> Result<Vec<String>, Error> {
+    match &token.entity {
+        Some(entity) => policies_of(tx, access, entity),
+        None => Ok(Vec::new()),
+    }
 }

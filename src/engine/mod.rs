@@ -12,15 +12,19 @@ pub use crate::storage::table::Access;
 pub use service::Engine;
 
 pub mod access;
+pub mod aliases;
 pub mod clock;
 pub mod enrolments;
 pub mod entities;
+pub mod group_aliases;
+pub mod groups;
 pub mod identity;
 pub mod logins;
 pub mod merging;
 pub mod methods;
 pub mod mounts;
 pub mod namespaces;
+mod nesting;
 pub mod purging;
 pub mod sealing;
 mod service;
@@ -104,4 +108,17 @@ pub enum Error {
     /// A token was asked for that must not be made.
     #[error("the token cannot be made")]
     Token(#[source] tokens::Refusal),
+
+    /// An alias was asked for that must not be.
+    #[error("the alias cannot be so")]
+    Alias(#[source] aliases::Refusal),
+    /// A group was asked for that must not be.
+    #[error("the group cannot be so")]
+    Group(#[source] groups::Refusal),
+    /// A group's alias was asked for that must not be.
+    #[error("the group's alias cannot be so")]
+    GroupAlias(#[source] group_aliases::Refusal),
+    /// Entities that would be merged have aliases in one mount.
+    #[error("aliases of entities to be merged clash")]
+    AliasClash(#[source] merging::Clash),
 }

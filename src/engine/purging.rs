@@ -6,9 +6,9 @@ use super::{Access, Error, enrolments, entities};
 use crate::storage::Tx;
 use crate::storage::table::Stored;
 use crate::storage::tables::{
-    ENROLMENT_BY_METHOD, ENROLMENTS, ENTITIES, ENTITY_BY_NAMESPACE, METHOD_BY_NAMESPACE, METHODS, PURGES, Purge,
-    TOKEN_BY_NAMESPACE, TOKEN_BY_PARENT, TOKENS, enrolment_method_key, entity_namespace_key, method_key,
-    method_namespace_key, token_namespace_key,
+    ENROLMENT_BY_METHOD, ENROLMENTS, ENTITIES, ENTITY_BY_NAMESPACE, GROUP_BY_NAMESPACE, GROUPS, METHOD_BY_NAMESPACE,
+    METHODS, PURGES, Purge, TOKEN_BY_NAMESPACE, TOKEN_BY_PARENT, TOKENS, enrolment_method_key, entity_namespace_key,
+    group_key, group_namespace_key, method_key, method_namespace_key, token_namespace_key,
 };
 
 /// Destroy about `limit` records of one deletion. Says whether there may be more to do.
@@ -16,6 +16,14 @@ pub fn step(tx: &mut dyn Tx, access: &Access, limit: usize) -> Result<bool, Erro
     let Some(purge) = PURGES.first(tx, access)? else { return Ok(false) };
     let left = match &purge {
         Purge::Namespace(id) => {
+            // Groups first, so that no entity is taken out of them one by one.
+            let groups = GROUPS.find_some(tx, access, GROUP_BY_NAMESPACE, group_namespace_key(access, id), limit)?;
+            for group in &groups {
+                GROUPS.delete(tx, group_key(access, &group.id))?;
+            }
+            if !groups.is_empty() {
+                return Ok(true);
+            }
             let tokens = TOKENS.find_some(tx, access, TOKEN_BY_NAMESPACE, token_namespace_key(access, id), limit)?;
             let entities =
                 ENTITIES.find_some(tx, access, ENTITY_BY_NAMESPACE, entity_namespace_key(access, id), limit)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Access, Error, namespaces};
+use super::{Access, Error, entities, namespaces};
 use crate::entropy::Entropy;
 use crate::id::{Accessor, BlindKey, NamespaceId};
 use crate::model::login::Login;
@@ -12,43 +12,44 @@ use crate::model::token::{Ask, DEFAULT_POLICY, Kind, LONGEST_TTL, Lifetime, ROOT
 use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::storage::tables::{
-    ENTITIES, PURGES, Purge, TOKEN_BY_ACCESSOR, TOKEN_BY_NAMESPACE, TOKEN_BY_PARENT, TOKENS, entity_key,
-    token_accessor_key, token_key, token_namespace_key,
+    PURGES, Purge, TOKEN_BY_ACCESSOR, TOKEN_BY_NAMESPACE, TOKEN_BY_PARENT, TOKENS, token_accessor_key, token_key,
+    token_namespace_key,
 };
 
 /// The token with this text, if it is good at this moment: there, in a namespace that is there, made by no token that ended, and
 /// speaking for no entity that is gone or disabled.
 pub fn authenticate(tx: &mut dyn Tx, access: &Access, text: &str) -> Result<Option<Token>, Error> {
     match TOKENS.get(tx, access, token_key(access, text))? {
-        Some(token) if is_good(tx, access, &token)? => Ok(Some(token)),
-        Some(_) | None => Ok(None),
+        Some(token) => good(tx, access, token),
+        None => Ok(None),
     }
 }
 
 /// Whether the token called `key` is still there and good: asked again inside a job, where nothing can come between.
 pub fn still_good(tx: &mut dyn Tx, access: &Access, key: BlindKey) -> Result<bool, Error> {
     match TOKENS.get(tx, access, key)? {
-        Some(token) => is_good(tx, access, &token),
+        Some(token) => Ok(good(tx, access, token)?.is_some()),
         None => Ok(false),
     }
 }
 
-fn is_good(tx: &mut dyn Tx, access: &Access, token: &Token) -> Result<bool, Error> {
+/// `token`, if it is good. Where its entity was merged into another since, it speaks for that one.
+fn good(tx: &mut dyn Tx, access: &Access, mut token: Token) -> Result<Option<Token>, Error> {
     if !namespaces::exists(tx, access, &token.scope.id)? {
-        return Ok(false);
+        return Ok(None);
     }
     if let Some(entity) = &token.entity {
-        let entity = ENTITIES.get(tx, access, entity_key(access, entity))?;
-        if entity.is_none_or(|entity| entity.disabled) {
-            return Ok(false);
+        match entities::spoken_for(tx, access, entity)? {
+            Some(entity) if !entity.disabled => token.entity = Some(entity.id),
+            Some(_) | None => return Ok(None),
         }
     }
     let mut above = token.parent;
     while let Some(key) = above {
-        let Some(parent) = TOKENS.get(tx, access, key)? else { return Ok(false) };
+        let Some(parent) = TOKENS.get(tx, access, key)? else { return Ok(None) };
         above = parent.parent;
     }
-    Ok(true)
+    Ok(Some(token))
 }
 
 /// Take one use from a token of limited uses; the last one ends it. Says whether there was one to take.
@@ -417,8 +418,8 @@ pub fn by_accessor(
 ) -> Result<Option<Token>, Error> {
     let found = TOKENS.find_one(tx, access, TOKEN_BY_ACCESSOR, token_accessor_key(access, accessor))?;
     match found.filter(|token| token.scope == *scope) {
-        Some(token) if is_good(tx, access, &token)? => Ok(Some(token)),
-        Some(_) | None => Ok(None),
+        Some(token) => good(tx, access, token),
+        None => Ok(None),
     }
 }
 

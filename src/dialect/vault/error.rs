@@ -10,6 +10,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use crate::engine::tokens::Refusal;
+use crate::engine::{aliases, group_aliases, groups};
 use crate::model::namespace::NameError;
 use crate::{engine, seal, storage};
 
@@ -18,16 +19,18 @@ use crate::{engine, seal, storage};
 pub(super) struct Error {
     status: StatusCode,
     texts: Vec<String>,
+    /// What a few errors tell beside their text.
+    data: Option<serde_json::Value>,
 }
 
 impl Error {
     /// An error without a text.
     pub(super) const fn silent(status: StatusCode) -> Self {
-        Self { status, texts: Vec::new() }
+        Self { status, texts: Vec::new(), data: None }
     }
 
     fn of(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, texts: vec![text.into()] }
+        Self { status, texts: vec![text.into()], data: None }
     }
 
     /// The caller's mistake.
@@ -127,12 +130,20 @@ impl Error {
         self
     }
 
+    /// This error, telling this beside its text.
+    pub(super) fn with_data(self, data: serde_json::Value) -> Self {
+        Self { data: Some(data), ..self }
+    }
+
     /// This error as a response.
     pub(super) fn respond(&self) -> HttpResponse {
         if self.status == StatusCode::REQUEST_TIMEOUT {
             return frame(self.status).body(BoxBody::new(HungUp));
         }
-        frame(self.status).json(serde_json::json!({ "errors": self.texts }))
+        match &self.data {
+            None => frame(self.status).json(serde_json::json!({ "errors": self.texts })),
+            Some(data) => frame(self.status).json(serde_json::json!({ "errors": self.texts, "data": data })),
+        }
     }
 }
 
@@ -226,12 +237,58 @@ impl From<engine::Error> for Error {
             }
             E::MergeSource => Self::bad_request("entity id to merge from is invalid"),
             E::Token(refusal) => token(refusal),
+            E::Alias(refusal) => alias(&refusal),
+            E::Group(refusal) => group(&refusal),
+            E::GroupAlias(refusal) => group_alias(&refusal),
+            E::AliasClash(clash) => Self::bad_request(clash.to_string()),
         }
     }
 }
 
 fn token(refusal: Refusal) -> Error {
     Error::bad_request(refusal.to_string())
+}
+
+fn alias(refusal: &aliases::Refusal) -> Error {
+    use aliases::Refusal as R;
+    match refusal {
+        R::MountElsewhere | R::NewMountElsewhere => Error::forbidden(refusal.to_string()),
+        R::CustomMetadata(_) => Error::bad_request_wrapped(&refusal.to_string()),
+        R::Unknown
+        | R::UnknownMount(_)
+        | R::UnknownEntity
+        | R::UnknownNewEntity
+        | R::SecondInMount
+        | R::NewEntityHasOne
+        | R::NewMountHasOne
+        | R::NameTaken => Error::bad_request(refusal.to_string()),
+    }
+}
+
+fn group(refusal: &groups::Refusal) -> Error {
+    use groups::Refusal as R;
+    match refusal {
+        R::UnknownEntity(_) | R::UnknownMember(_) | R::InItself(_) | R::TooDeep | R::TooMany | R::Metadata(_) => {
+            Error::bad_request_wrapped(&refusal.to_string())
+        }
+        R::Unknown
+        | R::NameTaken
+        | R::UnknownKind(_)
+        | R::OtherKind
+        | R::EntitiesInExternal
+        | R::GroupsInExternal
+        | R::Cycle(_) => Error::bad_request(refusal.to_string()),
+    }
+}
+
+fn group_alias(refusal: &group_aliases::Refusal) -> Error {
+    use group_aliases::Refusal as R;
+    match refusal {
+        R::MountElsewhere => Error::forbidden(refusal.to_string()),
+        R::Unknown | R::NoName | R::NoMount | R::UnknownMount(_) | R::UnknownGroup | R::Internal | R::NameTaken => {
+            Error::bad_request(refusal.to_string())
+        }
+    }
 }
 
 /// A name's fault in Vault's words. The texts show reserved names as paths.

@@ -5,14 +5,18 @@
 
 use actix_web::web::{self, Data, ServiceConfig};
 
+mod aliases;
 mod body;
 mod dispatch;
 mod duration;
 mod entities;
 mod error;
 mod field;
+mod group_aliases;
+mod groups;
 mod input;
 mod lifecycle;
+mod lookup;
 mod methods;
 mod mounts;
 mod namespaces;
@@ -78,6 +82,9 @@ const ROUTES: &[&[route::Route]] = &[
     totp::ROUTES,
     methods::ROUTES,
     entities::ROUTES,
+    aliases::ROUTES,
+    groups::ROUTES,
+    group_aliases::ROUTES,
     tokens::ROUTES,
     namespaces::ROUTES,
     mounts::ROUTES,
