@@ -8,9 +8,9 @@ use super::field::{Field, Kind};
 use super::input::{Input, Wording};
 use super::route::{Call, Plan, Route};
 use super::wire::{Auth, Reply, TokenData};
-use crate::engine::Access;
 use crate::engine::access::Capability;
 use crate::engine::tokens::{self, Created, FreshToken, Renewed};
+use crate::engine::{Access, identity};
 use crate::id::{Accessor, BlindKey};
 use crate::model::namespace::Scope;
 use crate::model::token::{self, Ask, Lifetime, Token};
@@ -64,11 +64,13 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 fn lookup_self(call: &mut Call<'_>) -> Result<Plan, Error> {
-    shown(call.caller()?, Some(call.shown()?.expose()), call.tx)
+    let (token, text) = (call.caller()?.clone(), call.shown()?.clone());
+    shown(call, &token, Some(text.expose()))
 }
 
-fn shown(token: &Token, text: Option<&str>, tx: &dyn Tx) -> Result<Plan, Error> {
-    Ok(Plan::Reply(Reply::data(&TokenData::of(token, text, tx.now()))?))
+fn shown(call: &mut Call<'_>, token: &Token, text: Option<&str>) -> Result<Plan, Error> {
+    let beside = identity::policies_beside(call.tx, call.access, token)?;
+    Ok(Plan::Reply(Reply::data(&TokenData::of(token, text, beside, call.tx.now()))?))
 }
 
 fn lookup(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -78,7 +80,7 @@ fn lookup(call: &mut Call<'_>) -> Result<Plan, Error> {
     }
     let found = tokens::by_text(call.tx, call.access, &call.scope, &text)?;
     let token = found.ok_or_else(|| Error::forbidden("bad token"))?;
-    shown(&token, Some(&text), call.tx)
+    shown(call, &token, Some(&text))
 }
 
 /// The accessor in the body.
@@ -96,7 +98,7 @@ fn by_accessor(tx: &mut dyn Tx, access: &Access, scope: &Scope, accessor: &Acces
 
 fn lookup_accessor(call: &mut Call<'_>) -> Result<Plan, Error> {
     let token = by_accessor(call.tx, call.access, &call.scope, &accessor(&call.input)?)?;
-    shown(&token, None, call.tx)
+    shown(call, &token, None)
 }
 
 fn create(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -120,7 +122,8 @@ fn make(call: &mut Call<'_>, orphan: bool) -> Result<Plan, Error> {
         let unknown = token.policies.iter().filter(|policy| !matches!(policy.as_str(), "root" | "default"));
         let mut warnings: Vec<String> = unknown.map(|policy| format!("Policy \"{policy}\" does not exist")).collect();
         warnings.extend(capped(&lifetime));
-        Ok(Reply::auth(Auth::of(&token, Some(text.expose())), warnings))
+        let beside = identity::policies_beside(tx, access, &token)?;
+        Ok(Reply::auth(Auth::of(&token, Some(text.expose()), beside), warnings))
     }))
 }
 
@@ -216,7 +219,8 @@ fn renewal(key: BlindKey, text: Option<Secret<String>>, increment: Option<Durati
         Some(Renewed::Refused(token::Kind::Service)) => Err(Error::bad_request("lease is not renewable")),
         Some(Renewed::Granted(token, lifetime)) => {
             let text = text.as_ref().map(|text| text.expose().as_str());
-            Ok(Reply::auth(Auth::of(&token, text), capped(&lifetime).into_iter().collect()))
+            let beside = identity::policies_beside(tx, access, &token)?;
+            Ok(Reply::auth(Auth::of(&token, text, beside), capped(&lifetime).into_iter().collect()))
         }
     })
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::error::{Error, frame};
 use crate::id::MethodId;
-use crate::model::token::{Kind, Token};
+use crate::model::token::{Kind, Token, normalise_policies};
 use crate::time::Timestamp;
 
 /// What a handler answers.
@@ -165,6 +165,8 @@ pub(super) struct Auth {
     accessor: String,
     policies: Vec<String>,
     token_policies: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    identity_policies: Vec<String>,
     metadata: Option<BTreeMap<String, String>>,
     lease_duration: u64,
     renewable: bool,
@@ -176,13 +178,14 @@ pub(super) struct Auth {
 }
 
 impl Auth {
-    /// `token`, with its text if that may be shown.
-    pub(super) fn of(token: &Token, text: Option<&str>) -> Self {
+    /// `token`, with its text if that may be shown, and the policies that its entity brings.
+    pub(super) fn of(token: &Token, text: Option<&str>, identity_policies: Vec<String>) -> Self {
         Self {
             client_token: text.unwrap_or_default().into(),
             accessor: accessor(token),
-            policies: token.policies.clone(),
+            policies: normalise_policies(token.policies.iter().chain(&identity_policies)),
             token_policies: token.policies.clone(),
+            identity_policies,
             metadata: token.meta.clone(),
             lease_duration: token.ttl.as_secs(),
             renewable: token.can_be_renewed(),
@@ -205,7 +208,11 @@ pub(super) struct TokenData {
     entity_id: String,
     expire_time: Option<String>,
     explicit_max_ttl: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_namespace_policies: Option<BTreeMap<String, Vec<String>>>,
     id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    identity_policies: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issue_time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -229,8 +236,9 @@ pub(super) struct TokenData {
 }
 
 impl TokenData {
-    /// `token` at this moment, with its text if that may be shown. A token that never ends has no time of issue and no say in renewal.
-    pub(super) fn of(token: &Token, text: Option<&str>, now: Timestamp) -> Self {
+    /// `token` at this moment, with its text if that may be shown, and the policies that its entity brings. A token that never ends has no time
+    /// of issue and no say in renewal.
+    pub(super) fn of(token: &Token, text: Option<&str>, identity_policies: Vec<String>, now: Timestamp) -> Self {
         let ends = token.expires_at.is_some();
         Self {
             accessor: accessor(token),
@@ -240,7 +248,10 @@ impl TokenData {
             entity_id: entity_id(token),
             expire_time: token.expires_at.map(|end| end.to_string()),
             explicit_max_ttl: token.explicit_max_ttl.as_secs(),
+            // An entity brings policies of its own namespace only.
+            external_namespace_policies: (!identity_policies.is_empty()).then(BTreeMap::new),
             id: text.unwrap_or_default().into(),
+            identity_policies,
             issue_time: ends.then(|| token.created_at.to_string()),
             last_renewal: token.renewed_at.map(|moment| moment.to_string()),
             last_renewal_time: token.renewed_at.map(Timestamp::as_secs),
