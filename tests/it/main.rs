@@ -12,7 +12,9 @@
 mod at_rest;
 mod crash;
 mod golden;
+mod groups;
 mod hostile;
+mod identity;
 mod ladder;
 mod scenarios;
 mod storage;
