@@ -56,11 +56,22 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// This moment in UTC, as `pattern` says in the way of `strftime`; empty where the pattern makes no sense.
+    pub fn written(self, pattern: &str) -> String {
+        jiff::fmt::strtime::format(pattern, self.moment()).unwrap_or_default()
+    }
+
+    fn moment(self) -> jiff::Timestamp {
+        let moment = i64::try_from(self.0).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+        moment.unwrap_or(jiff::Timestamp::MAX)
+    }
+}
+
 /// RFC 3339 in UTC, with as many decimals as are needed: `2026-11-24T09:30:00.125Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = i64::try_from(self.0).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
-        moment.unwrap_or(jiff::Timestamp::MAX).fmt(f)
+        self.moment().fmt(f)
     }
 }
 
@@ -121,6 +132,14 @@ mod tests {
     fn a_moment_is_written_as_rfc_3339_in_utc() {
         assert_eq!(Timestamp::from_secs(1_111_111_109).to_string(), "2005-03-18T01:58:29Z");
         assert_eq!(Timestamp::from_millis(1_111_111_109_250).to_string(), "2005-03-18T01:58:29.25Z");
+    }
+
+    #[test]
+    fn a_moment_is_written_as_asked_for() {
+        let moment = Timestamp::from_millis(1_345_570_158_007);
+        assert_eq!(moment.written("%a, %d %b %Y %H:%M:%S -0000"), "Tue, 21 Aug 2012 17:29:18 -0000");
+        assert_eq!(moment.written("%Y-%m-%d %H:%M:%S%.3f"), "2012-08-21 17:29:18.007");
+        assert_eq!(moment.written("%"), "");
     }
 
     #[test]

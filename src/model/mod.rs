@@ -15,3 +15,4 @@ pub mod namespace;
 pub mod provider;
 mod stored;
 pub mod token;
+pub mod username;

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::stored::{secret_bytes, secret_text};
 use crate::secret::Secret;
@@ -117,22 +118,24 @@ impl PingId {
         };
         for line in file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (key, value) = line.split_once('=').ok_or_else(|| PingIdFileError::NoPair(line.into()))?;
+            // PingID writes the file as Java writes properties: with a backslash before `=` and `:` in a value.
+            let value = &Zeroizing::new(value.replace("\\=", "=").replace("\\:", ":"));
             match key {
                 "use_base64_key" => {
-                    settings.key = Secret::new(STANDARD.decode(value).map_err(|_| PingIdFileError::Key)?);
+                    settings.key = Secret::new(STANDARD.decode(value.as_str()).map_err(|_| PingIdFileError::Key)?);
                 }
                 "use_signature" => {
-                    settings.use_signature = match value {
+                    settings.use_signature = match value.as_str() {
                         "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
                         "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
                         _ => return Err(PingIdFileError::UseSignature),
                     };
                 }
-                "token" => settings.token = Secret::new(value.into()),
-                "idp_url" => settings.idp_url = value.into(),
-                "org_alias" => settings.org_alias = value.into(),
-                "admin_url" => settings.admin_url = value.into(),
-                "authenticator_url" => settings.authenticator_url = value.into(),
+                "token" => settings.token = Secret::new(value.to_string()),
+                "idp_url" => settings.idp_url = value.to_string(),
+                "org_alias" => settings.org_alias = value.to_string(),
+                "admin_url" => settings.admin_url = value.to_string(),
+                "authenticator_url" => settings.authenticator_url = value.to_string(),
                 unknown => return Err(PingIdFileError::UnknownKey(unknown.into())),
             }
         }
@@ -163,6 +166,13 @@ mod tests {
         assert!(settings.use_signature);
         assert_eq!(settings.token.expose(), "t=t");
         assert_eq!(settings.idp_url, "https://idp.example");
+    }
+
+    #[test]
+    fn a_settings_file_is_read_as_java_writes_it() {
+        let settings = read("use_base64_key=a2V5cw\\=\\=\nidp_url=https\\://idp.example/pingid").ok().unwrap();
+        assert_eq!(settings.key.expose(), b"keys");
+        assert_eq!(settings.idp_url, "https://idp.example/pingid");
     }
 
     #[test]
