@@ -10,6 +10,7 @@ const RUNGS: &[&[&str]] = &[
     &["model"],
     &["seal"],
     &["storage"],
+    &["delivery"],
     &["engine"],
     &["dialect/vault"],
     &["config"],

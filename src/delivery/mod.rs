@@ -1,0 +1,3 @@
+//! What leaves this server for people: the ports, and their adapters.
+
+pub mod gateway;
