@@ -9,6 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 
 use crate::config::Settings;
+use crate::delivery::gateway;
 use crate::engine::clock::TICK;
 use crate::engine::{self, Engine, sealing, tokens};
 use crate::entropy::{Entropy, SystemEntropy};
@@ -74,7 +75,9 @@ pub fn prepare(settings: Settings, root_token: Option<Secret<String>>) -> Result
         .map_err(|source| Error::Directory { path: settings.data.clone(), source })?;
     let options = Options { queue: settings.write_queue };
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&settings.database(), tables::ALL, options)?);
-    let engine = Arc::new(Engine::new(store, Arc::new(SystemClock), Arc::new(SystemEntropy)));
+    let gateway = Arc::new(gateway::Online::new(gateway::Options::default()));
+    let engine = Engine::new(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).with_gateway(gateway);
+    let engine = Arc::new(engine);
     let is_new = engine.store.read(engine.now(), sealing::load)?.is_none();
     let root_token = if is_new { Some(root_token.unwrap_or_else(fresh_token)) } else { root_token };
     if let Some(key) = unseal_key(&settings, is_new)? {

@@ -26,6 +26,7 @@ pub mod mounts;
 pub mod namespaces;
 mod nesting;
 pub mod purging;
+pub mod pushing;
 pub mod sealing;
 mod service;
 pub mod tokens;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::clock::{self, SharedClock};
 use super::{Access, Error, purging, sealing};
+use crate::delivery::gateway::{self, Gateway};
 use crate::entropy::Entropy;
 use crate::model::clock_guard::ClockGuard;
 use crate::seal::{Seal, UnsealKey};
@@ -22,15 +23,24 @@ pub struct Engine {
     pub entropy: Arc<dyn Entropy>,
     /// What is known of time past.
     pub time: SharedClock,
+    /// Whoever asks providers.
+    pub gateway: Arc<dyn Gateway>,
 }
 
 /// How many records one round of housekeeping removes from a table at most.
 const SWEEP: usize = 1_000;
 
 impl Engine {
-    /// An engine over `store`, sealed.
+    /// An engine over `store`, sealed, that asks no providers.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { store, seal: Seal::sealed(), clock, entropy, time: SharedClock::default() }
+        let (time, gateway) = (SharedClock::default(), Arc::new(gateway::Unconnected));
+        Self { store, seal: Seal::sealed(), clock, entropy, time, gateway }
+    }
+
+    /// The same engine, asking providers through `gateway`.
+    #[must_use]
+    pub fn with_gateway(self, gateway: Arc<dyn Gateway>) -> Self {
+        Self { gateway, ..self }
     }
 
     /// What reading and writing records takes.
