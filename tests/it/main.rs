@@ -11,12 +11,14 @@
 
 mod at_rest;
 mod crash;
+mod gateways;
 mod golden;
 mod groups;
 mod hostile;
 mod identity;
 mod ladder;
 mod scenarios;
+mod stand_in;
 mod storage;
 mod support;
 mod tokens;
