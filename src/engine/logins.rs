@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::tokens::{self, Created, FreshToken};
 use super::{Access, Error, entities};
 use crate::entropy::Entropy;
-use crate::id::{AliasId, EntityId};
+use crate::id::{Accessor, AliasId, EntityId};
 use crate::model::alias::Alias;
 use crate::model::entity::Entity;
 use crate::model::login::Login;
@@ -90,14 +90,26 @@ pub fn admit(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor) -> Result<A
 
 /// The entity that the caller is, made with its alias if it is seen for the first time.
 fn entity_of(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor) -> Result<Entity, Error> {
-    let (mount, fresh, now) = (&proven.mount, &proven.fresh, tx.now());
-    let key = alias_name_key(access, &mount.accessor, &proven.name);
+    entity_called(tx, access, &proven.mount.scope, &proven.mount.accessor, &proven.name, &proven.fresh)
+}
+
+/// The entity that is called `name` in `mount`, made with its alias if there is none yet.
+pub(super) fn entity_called(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    mount: &Accessor,
+    name: &str,
+    fresh: &Fresh,
+) -> Result<Entity, Error> {
+    let now = tx.now();
+    let key = alias_name_key(access, mount, name);
     if let Some(alias) = ALIASES.find_one(tx, access, ALIAS_BY_NAME, key)? {
         return ENTITIES.get(tx, access, entity_key(access, &alias.entity))?.ok_or(Error::Denied);
     }
     let entity = Entity {
         id: fresh.entity.clone(),
-        scope: mount.scope.clone(),
+        scope: scope.clone(),
         name: fresh.entity_name.clone(),
         metadata: None,
         policies: Vec::new(),
@@ -108,10 +120,10 @@ fn entity_of(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor) -> Result<E
     };
     let alias = Alias {
         id: fresh.alias.clone(),
-        scope: mount.scope.clone(),
+        scope: scope.clone(),
         entity: entity.id.clone(),
-        mount: mount.accessor.clone(),
-        name: proven.name.clone(),
+        mount: mount.clone(),
+        name: name.into(),
         metadata: None,
         custom_metadata: None,
         merged_from: Vec::new(),

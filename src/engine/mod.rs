@@ -29,8 +29,10 @@ pub mod purging;
 pub mod pushing;
 pub mod sealing;
 mod service;
+pub mod token_roles;
 pub mod tokens;
 pub mod verification;
+pub mod wrapping;
 
 /// Why a command was not carried out. Nothing was changed. A wrong passcode is not among these: that is an outcome.
 #[derive(Debug, thiserror::Error)]

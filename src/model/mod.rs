@@ -15,4 +15,6 @@ pub mod namespace;
 pub mod provider;
 mod stored;
 pub mod token;
+pub mod token_role;
 pub mod username;
+pub mod wrapping;

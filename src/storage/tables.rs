@@ -13,12 +13,29 @@ use crate::model::method::Method;
 use crate::model::mount::Mount;
 use crate::model::namespace::Namespace;
 use crate::model::token::Token;
+use crate::model::token_role::TokenRole;
+use crate::model::wrapping::Wrapping;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Every table there is.
-pub const ALL: &[&Schema] =
-    &[&SEAL, &CLOCK, &NAMESPACE, &MOUNT, &ENTITY, &ALIAS, &GROUP, &METHOD, &ENROLMENT, &GUARD, &SPENT, &TOKEN, &PURGE];
+pub const ALL: &[&Schema] = &[
+    &SEAL,
+    &CLOCK,
+    &NAMESPACE,
+    &MOUNT,
+    &ENTITY,
+    &ALIAS,
+    &GROUP,
+    &METHOD,
+    &ENROLMENT,
+    &GUARD,
+    &SPENT,
+    &TOKEN,
+    &PURGE,
+    &TOKEN_ROLE,
+    &WRAPPING,
+];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
 pub static SEAL: Schema = Schema { name: "seal", indexes: &[], expiry: Expiry::Never };
@@ -528,5 +545,50 @@ impl Stored for Purge {
             Self::Method(id) => access.blind("purge.method", &[id.as_str()]),
             Self::Children(parent) => *parent,
         }
+    }
+}
+
+/// Token roles.
+pub const TOKEN_ROLES: Table<TokenRole> = Table::new();
+static TOKEN_ROLE: Schema =
+    Schema { name: "token_role", indexes: &[Index { name: "namespace", unique: false }], expiry: Expiry::Never };
+/// The index of token roles by namespace.
+pub const TOKEN_ROLE_BY_NAMESPACE: usize = 0;
+
+/// What the token role of this name is called.
+pub fn token_role_key(access: &Access, namespace: &NamespaceId, name: &str) -> BlindKey {
+    access.blind("token_role", &[namespace.as_str(), name])
+}
+
+/// The key of a namespace in [`TOKEN_ROLE_BY_NAMESPACE`].
+pub fn token_role_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("token_role.namespace", &[namespace.as_str()])
+}
+
+impl Stored for TokenRole {
+    const SCHEMA: &'static Schema = &TOKEN_ROLE;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        token_role_key(access, &self.scope.id, &self.name)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![(TOKEN_ROLE_BY_NAMESPACE, token_role_namespace_key(access, &self.scope.id))]
+    }
+}
+
+/// Wrapped replies, each called what its token is called.
+pub const WRAPPINGS: Table<Wrapping> = Table::new();
+static WRAPPING: Schema = Schema { name: "wrapping", indexes: &[], expiry: Expiry::Column };
+
+impl Stored for Wrapping {
+    const SCHEMA: &'static Schema = &WRAPPING;
+
+    fn key(&self, _access: &Access) -> BlindKey {
+        self.token
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(Self::expires_at(self))
     }
 }

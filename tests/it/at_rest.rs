@@ -65,6 +65,9 @@ fn nothing_in_the_database_file_can_be_read() {
         "auth/token/create",
         &json!({ "display_name": "foxglove", "meta": { "purpose": "hollyhock" } }),
     );
+    server.call("POST", "auth/token/roles/buttercup", &json!({ "allowed_policies": "larkspur" }));
+    let headers = [("X-Vault-Token", "root"), ("X-Vault-Wrap-TTL", "60")];
+    let wrapped = server.ask("POST", "sys/wrapping/wrap", &headers, r#"{"celandine":"meadowsweet"}"#);
     assert_eq!(server.validate(&who, &server.code(&who, 0)).status, 200);
     assert_eq!(server.validate(&who, &server.wrong(&who)).status, 403);
 
@@ -84,6 +87,10 @@ fn nothing_in_the_database_file_can_be_read() {
         "bellringers",
         "foxglove",
         "hollyhock",
+        "buttercup",
+        "larkspur",
+        "celandine",
+        "meadowsweet",
     ]
     .map(|text| (text, text.as_bytes().to_vec()))
     .into();
@@ -91,6 +98,7 @@ fn nothing_in_the_database_file_can_be_read() {
     secrets.push(("the entity's id", entity.into_bytes()));
     secrets.push(("the method's id", method.into_bytes()));
     secrets.push(("a token", token.text("auth.client_token").into_bytes()));
+    secrets.push(("a wrapping token", wrapped.text("wrap_info.token").into_bytes()));
     secrets.push(("an accessor", token.text("auth.accessor").into_bytes()));
     secrets.push(("the unseal key", vec![7; 32]));
     let lived = files(dir.path());

@@ -21,5 +21,7 @@ mod scenarios;
 mod stand_in;
 mod storage;
 mod support;
+mod token_roles;
 mod tokens;
 mod verification;
+mod wrapping;

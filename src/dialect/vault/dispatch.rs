@@ -9,16 +9,17 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::body::Bodies;
 use super::error::Error;
-use super::input::{Input, Parameters, parameters};
-use super::request::{Head, header};
-use super::route::{Call, Found, Plan, Route, WriteJob, find, is_open};
+use super::input::{Input, Parameters, bare_text, parameters};
+use super::request::Head;
+use super::route::{Call, Door, Found, Plan, Route, WriteJob, door, find};
 use super::wire::Reply;
-use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle, routes_of};
+use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle, routes_of, wrapping};
 use crate::engine::access::{Capability, SELF_SERVICE, permits};
 use crate::engine::{Access, Engine, mounts, namespaces, tokens};
 use crate::id::BlindKey;
 use crate::model::namespace::Scope;
 use crate::model::token::Token;
+use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::time::Timestamp;
 
@@ -48,7 +49,6 @@ async fn answer(
         return answer.into_response(payload, bodies, engine).await;
     }
     let head = Head::read(http)?;
-    refuse_broken_wrap_ttl(http)?;
     let access = engine.access()?;
     let body = match head.operation {
         Capability::Update | Capability::Patch => bodies.read(payload).await?,
@@ -63,7 +63,7 @@ async fn answer(
         Seen::LimitedUses(caller) => {
             let caller = spend_use(engine, &access, now, *caller).await?;
             match looked(Some(&caller))? {
-                Seen::Planned(planned) => Box::new(Planned { recheck: None, ..*planned }),
+                Seen::Planned(planned) => planned,
                 Seen::LimitedUses(_) => return Err(Error::no_token()),
             }
         }
@@ -71,19 +71,6 @@ async fn answer(
     let request_id = engine.entropy.uuid().to_string();
     let reply = carry_out(engine, &access, now, seen.plan, seen.recheck).await?;
     Ok(reply.respond(&request_id, seen.warnings))
-}
-
-/// Wrapping is not offered yet: a request that asks for it is refused rather than answered in the open.
-fn refuse_broken_wrap_ttl(http: &HttpRequest) -> Result<(), Error> {
-    let Some(asked) = header(http, "X-Vault-Wrap-TTL").filter(|asked| !asked.is_empty()) else { return Ok(()) };
-    match super::duration::parse(asked) {
-        Ok(0) => Ok(()),
-        Ok(ttl) if ttl < 0 => {
-            Err(Error::bad_request("error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative"))
-        }
-        Ok(_) => Err(Error::bad_request("response wrapping is not supported")),
-        Err(why) => Err(Error::bad_request(format!("error parsing X-Vault-Wrap-TTL header: {why}"))),
-    }
 }
 
 /// What a look at a request comes to.
@@ -116,10 +103,11 @@ fn look(
     let (mount, below) =
         mounts::resolve(tx, access, &scope, path)?.map_or((None, path), |(mount, below)| (Some(mount), below));
     let routes = || mount.as_ref().map_or(ROUTES, |mount| routes_of(mount.kind)).iter().copied().flatten();
-    if is_open(routes(), below) {
-        let mut call =
-            Call { engine, access, tx, scope, path, mount: mount.clone(), caller: None, head, input: Input::default() };
-        return plan(&mut call, routes(), below, sent).map_err(Error::plain);
+    let door = door(routes(), below);
+    if lets_anybody_in(door, head, sent) {
+        let (mount, caller, input) = (mount.clone(), None, Input::default());
+        let mut call = Call { engine, access, tx, scope, path, mount, caller, head, input, sent };
+        return plan(&mut call, routes(), below).map_err(Error::plain);
     }
     let shown = head.token.as_ref().ok_or_else(Error::no_token)?;
     let caller = match spent {
@@ -129,7 +117,9 @@ fn look(
     if spent.is_none() && caller.uses_left.is_some() {
         return Ok(Seen::LimitedUses(Box::new(caller)));
     }
-    if !permits(&caller, &scope, head.operation, path) {
+    // A wrapping token is good for its own reply and nothing else, whatever its policy is made to say.
+    let permitted = door == Door::NoBadToken || permits(&caller, &scope, head.operation, path);
+    if caller.is_wrapping() || !permitted {
         return Err(Error::denied());
     }
     let own_business = SELF_SERVICE.iter().any(|(own, _)| *own == path);
@@ -137,28 +127,40 @@ fn look(
     if mount.is_none() {
         refuse_unmounted(&scope, head.operation, path)?;
     }
-    let caller = Some(caller);
-    let mut call =
-        Call { engine, access, tx, scope, path, mount: mount.clone(), caller, head, input: Input::default() };
-    plan(&mut call, routes(), below, sent)
+    let (mount, caller, input) = (mount.clone(), Some(caller), Input::default());
+    let mut call = Call { engine, access, tx, scope, path, mount, caller, head, input, sent };
+    plan(&mut call, routes(), below)
+}
+
+/// Whether the request is let in without a look at who asks.
+fn lets_anybody_in(door: Door, head: &Head, sent: &Parameters) -> bool {
+    match door {
+        Door::Token => false,
+        Door::Open => true,
+        Door::NoBadToken => head.token.is_none(),
+        Door::OwnToken(parameter) => {
+            let named = Secret::new(bare_text(sent, parameter));
+            named.expose().is_empty() || head.token.as_ref() == Some(&named)
+        }
+    }
 }
 
 /// Look the path up among `routes`, read the parameters, and let the handler say what is to be done.
-fn plan(
-    call: &mut Call<'_>,
-    routes: impl Iterator<Item = &'static Route>,
-    path: &str,
-    sent: &Parameters,
-) -> Result<Seen, Error> {
+fn plan(call: &mut Call<'_>, routes: impl Iterator<Item = &'static Route>, path: &str) -> Result<Seen, Error> {
     let (route, handler, captures) = match find(routes, call.head.operation, path) {
         Found::Handler(route, handler, captures) => (route, handler, captures),
         Found::OtherOperations => return Err(Error::unsupported_operation()),
         Found::Nothing => return Err(Error::unsupported_path()),
     };
-    call.input = Input::typed(route.fields, route.wording, sent, &captures)?;
-    let warnings = std::mem::take(&mut call.input.warnings);
+    call.input = Input::typed(route.fields, route.wording, call.sent, &captures)?;
+    let warnings = if route.anything { Vec::new() } else { std::mem::take(&mut call.input.warnings) };
     let recheck = call.caller.as_ref().map(|caller| caller.key);
+    let wrap = wrapping::ask(call);
     let plan = handler(call)?;
+    let plan = match wrap {
+        Some(ask) => wrapping::wrapped(plan, ask, warnings.clone())?,
+        None => plan,
+    };
     Ok(Seen::Planned(Box::new(Planned { plan, warnings, recheck })))
 }
 

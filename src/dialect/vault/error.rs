@@ -236,7 +236,7 @@ impl From<engine::Error> for Error {
                 Self::bad_request(format!("conflicting MFA config ID \"{method}\" in entity ID \"{from}\""))
             }
             E::MergeSource => Self::bad_request("entity id to merge from is invalid"),
-            E::Token(refusal) => token(refusal),
+            E::Token(refusal) => token(&refusal),
             E::Alias(refusal) => alias(&refusal),
             E::Group(refusal) => group(&refusal),
             E::GroupAlias(refusal) => group_alias(&refusal),
@@ -245,7 +245,7 @@ impl From<engine::Error> for Error {
     }
 }
 
-fn token(refusal: Refusal) -> Error {
+fn token(refusal: &Refusal) -> Error {
     Error::bad_request(refusal.to_string())
 }
 

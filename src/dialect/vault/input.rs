@@ -76,6 +76,15 @@ fn strings_in(body: &[u8]) -> usize {
     quotes.div_ceil(2)
 }
 
+/// A parameter as a bare text; empty if it was not sent, or is no text.
+pub(super) fn bare_text(sent: &Parameters, name: &str) -> String {
+    match sent.get(name) {
+        Some(Sent::Text(text)) => text.clone(),
+        Some(Sent::Json(json)) => serde_json::from_str(json.get()).unwrap_or_default(),
+        None => String::new(),
+    }
+}
+
 /// The typed parameters of a request, and what is to be said about those that were sent.
 #[derive(Default)]
 pub(super) struct Input {

@@ -23,10 +23,13 @@ mod namespaces;
 mod request;
 mod route;
 mod system;
+mod token_roles;
 mod tokens;
 mod totp;
+mod ui;
 mod verification;
 mod wire;
+mod wrapping;
 
 pub use body::Bodies;
 
@@ -86,9 +89,12 @@ const ROUTES: &[&[route::Route]] = &[
     groups::ROUTES,
     group_aliases::ROUTES,
     tokens::ROUTES,
+    token_roles::ROUTES,
     namespaces::ROUTES,
     mounts::ROUTES,
     system::ROUTES,
+    wrapping::ROUTES,
+    ui::ROUTES,
 ];
 
 /// The routes inside a mount of this kind.

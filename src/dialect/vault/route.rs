@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::field::Field;
-use super::input::{Input, Wording};
+use super::input::{Input, Parameters, Wording};
 use super::request::Head;
 use super::wire::Reply;
 use crate::engine::access::Capability;
@@ -26,8 +26,10 @@ pub(super) struct Route {
     pub(super) fields: &'static [Field],
     /// How wrong parameters are worded.
     pub(super) wording: Wording,
-    /// Whether it is served without a token, ignoring any that is shown.
-    pub(super) open: bool,
+    /// Whether it takes parameters of any name.
+    pub(super) anything: bool,
+    /// Whom it lets in.
+    pub(super) door: Door,
     /// What can be done with it.
     pub(super) handlers: &'static [(Capability, Handler)],
 }
@@ -39,7 +41,7 @@ impl Route {
         fields: &'static [Field],
         handlers: &'static [(Capability, Handler)],
     ) -> Self {
-        Self { pattern, absent: &[], fields, wording: Wording::Field, open: false, handlers }
+        Self { pattern, absent: &[], fields, wording: Wording::Field, anything: false, door: Door::Token, handlers }
     }
 
     /// The same, capturing these too.
@@ -54,8 +56,31 @@ impl Route {
 
     /// The same, served without a token.
     pub(super) const fn open(self) -> Self {
-        Self { open: true, ..self }
+        self.door(Door::Open)
     }
+
+    /// The same, letting these in.
+    pub(super) const fn door(self, door: Door) -> Self {
+        Self { door, ..self }
+    }
+
+    /// The same, taking parameters of any name.
+    pub(super) const fn anything(self) -> Self {
+        Self { anything: true, ..self }
+    }
+}
+
+/// Whom a route lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Whoever shows a good token that may.
+    Token,
+    /// Anybody, ignoring any token that is shown.
+    Open,
+    /// Whoever shows a good token, and whoever shows none.
+    NoBadToken,
+    /// Anybody with a token of whatever worth, unless this parameter names another one: then whoever shows a good token that may.
+    OwnToken(&'static str),
 }
 
 /// Translates one operation of one route.
@@ -78,6 +103,8 @@ pub(super) struct Call<'a> {
     pub(super) head: &'a Head,
     /// The parameters.
     pub(super) input: Input,
+    /// The parameters as they were sent, whatever their names.
+    pub(super) sent: &'a Parameters,
 }
 
 impl Call<'_> {
@@ -158,9 +185,10 @@ pub(super) fn find(table: impl IntoIterator<Item = &'static Route>, operation: C
     found
 }
 
-/// Whether `path` is one that is served without a token, whatever can be done with it.
-pub(super) fn is_open(table: impl IntoIterator<Item = &'static Route>, path: &str) -> bool {
-    table.into_iter().any(|route| route.open && capture(route.pattern, path).is_some())
+/// Whom `path` lets in, whatever can be done with it.
+pub(super) fn door(table: impl IntoIterator<Item = &'static Route>, path: &str) -> Door {
+    let mut fitting = table.into_iter().filter(|route| capture(route.pattern, path).is_some());
+    fitting.find(|route| route.door != Door::Token).map_or(Door::Token, |route| route.door)
 }
 
 fn capture(pattern: &'static str, path: &str) -> Option<Captures> {
