@@ -6,6 +6,7 @@
 use crate::id::{EntityId, MethodId};
 use crate::model::entity::MetadataError;
 use crate::model::namespace::NameError;
+use crate::model::{mount, token_settings};
 use crate::{seal, storage};
 
 pub use crate::storage::table::Access;
@@ -13,24 +14,28 @@ pub use service::Engine;
 
 pub mod access;
 pub mod aliases;
+pub mod approle;
 pub mod clock;
 pub mod enrolments;
 pub mod entities;
 pub mod group_aliases;
 pub mod groups;
 pub mod identity;
+pub mod lockout;
 pub mod logins;
 pub mod merging;
 pub mod methods;
 pub mod mounts;
 pub mod namespaces;
 mod nesting;
+pub mod passwords;
 pub mod purging;
 pub mod pushing;
 pub mod sealing;
 mod service;
 pub mod token_roles;
 pub mod tokens;
+pub mod userpass;
 pub mod verification;
 pub mod wrapping;
 
@@ -107,6 +112,32 @@ pub enum Error {
     /// An entity of a merge is not there.
     #[error("an entity of the merge is not there")]
     MergeSource,
+
+    /// The path is that of a mount, or above or below it.
+    #[error("path is already in use at {0}")]
+    MountPathTaken(String),
+    /// No such mount.
+    #[error("no such mount")]
+    UnknownMount,
+    /// The mount's lifetimes do not go together.
+    #[error(transparent)]
+    MountLifetimes(#[from] mount::DefaultOverMax),
+
+    /// What is said about tokens does not go together.
+    #[error(transparent)]
+    TokenSettings(#[from] token_settings::Conflict),
+    /// A new user has no password.
+    #[error("a new user needs a password")]
+    NoPassword,
+    /// No such user.
+    #[error("no such user")]
+    UnknownUser,
+    /// No such role.
+    #[error("no such role")]
+    UnknownAppRole,
+    /// The role, or the secret id asked for, cannot be like that.
+    #[error("the role cannot be like that")]
+    AppRole(#[source] approle::Refusal),
 
     /// A token was asked for that must not be made.
     #[error("the token cannot be made")]

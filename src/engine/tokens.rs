@@ -19,8 +19,8 @@ use crate::storage::tables::{
     token_accessor_key, token_key, token_namespace_key, token_role_key,
 };
 
-/// The token with this text, if it is good at this moment: there, in a namespace that is there, made by no token that ended, and
-/// speaking for no entity that is gone or disabled.
+/// The token with this text, if it is good at this moment: there, in a namespace that is there, made by no token that ended and through no
+/// mount that is gone, and speaking for no entity that is gone or disabled.
 pub fn authenticate(tx: &mut dyn Tx, access: &Access, text: &str) -> Result<Option<Token>, Error> {
     match TOKENS.get(tx, access, token_key(access, text))? {
         Some(token) if !token.is_used_up() => good(tx, access, token),
@@ -47,10 +47,15 @@ fn good(tx: &mut dyn Tx, access: &Access, mut token: Token) -> Result<Option<Tok
             Some(_) | None => return Ok(None),
         }
     }
+    if !has_mount(tx, access, &token)? {
+        return Ok(None);
+    }
     let mut above = token.parent;
     while let Some(key) = above {
-        let Some(parent) = TOKENS.get(tx, access, key)? else { return Ok(None) };
-        above = parent.parent;
+        match TOKENS.get(tx, access, key)? {
+            Some(parent) if has_mount(tx, access, &parent)? => above = parent.parent,
+            Some(_) | None => return Ok(None),
+        }
     }
     Ok(Some(token))
 }
@@ -71,6 +76,11 @@ pub fn spend_use(tx: &mut dyn Tx, access: &Access, key: BlindKey) -> Result<bool
     }
     TOKENS.put(tx, access, &token)?;
     Ok(true)
+}
+
+/// Whether the mount whose login made `token`, if one did, is still there.
+fn has_mount(tx: &mut dyn Tx, access: &Access, token: &Token) -> Result<bool, Error> {
+    token.mount.as_ref().map_or(Ok(true), |mount| mounts::exists(tx, access, mount))
 }
 
 /// Whether `maker` may do what takes more than being allowed to make tokens: give them a text, a period, no maker, or policies it lacks. `sudo` is

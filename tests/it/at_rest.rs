@@ -70,6 +70,15 @@ fn nothing_in_the_database_file_can_be_read() {
     let wrapped = server.ask("POST", "sys/wrapping/wrap", &headers, r#"{"celandine":"meadowsweet"}"#);
     assert_eq!(server.validate(&who, &server.code(&who, 0)).status, 200);
     assert_eq!(server.validate(&who, &server.wrong(&who)).status, 403);
+    server.call("POST", "sys/auth/staffroom", &json!({ "type": "userpass", "description": "staffroom door" }));
+    server.call("POST", "auth/staffroom/users/cordelia", &json!({ "password": "damson-jelly" }));
+    for (name, password) in [("cordelia", "damson-jelly"), ("cordelia", "wrong"), ("mulberry", "wrong")] {
+        server.call("POST", &format!("auth/staffroom/login/{name}"), &json!({ "password": password }));
+    }
+    server.call("POST", "sys/auth/engines", &json!({ "type": "approle" }));
+    server.call("POST", "auth/engines/role/sycamore", &json!({ "role_id": "sycamore-role" }));
+    let made =
+        server.call("POST", "auth/engines/role/sycamore/secret-id", &json!({ "metadata": "{\"tree\":\"acer\"}" }));
 
     let seed = who.authenticator.seed.expose().clone();
     let mut secrets: Vec<(&str, Vec<u8>)> = [
@@ -91,6 +100,12 @@ fn nothing_in_the_database_file_can_be_read() {
         "larkspur",
         "celandine",
         "meadowsweet",
+        "staffroom",
+        "cordelia",
+        "damson-jelly",
+        "mulberry",
+        "sycamore",
+        "argon2id",
     ]
     .map(|text| (text, text.as_bytes().to_vec()))
     .into();
@@ -100,6 +115,7 @@ fn nothing_in_the_database_file_can_be_read() {
     secrets.push(("a token", token.text("auth.client_token").into_bytes()));
     secrets.push(("a wrapping token", wrapped.text("wrap_info.token").into_bytes()));
     secrets.push(("an accessor", token.text("auth.accessor").into_bytes()));
+    secrets.push(("a secret id", made.text("data.secret_id").into_bytes()));
     secrets.push(("the unseal key", vec![7; 32]));
     let lived = files(dir.path());
     drop(server);

@@ -16,7 +16,8 @@ use super::wire::Reply;
 use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle, routes_of, wrapping};
 use crate::engine::access::{Capability, SELF_SERVICE, permits};
 use crate::engine::{Access, Engine, mounts, namespaces, tokens};
-use crate::id::BlindKey;
+use crate::id::{Accessor, BlindKey};
+use crate::model::cidr;
 use crate::model::namespace::Scope;
 use crate::model::token::Token;
 use crate::secret::Secret;
@@ -63,13 +64,16 @@ async fn answer(
         Seen::LimitedUses(caller) => {
             let caller = spend_use(engine, &access, now, *caller).await?;
             match looked(Some(&caller))? {
-                Seen::Planned(planned) => planned,
+                Seen::Planned(planned) => {
+                    Box::new(Planned { recheck: Recheck { token: None, ..planned.recheck }, ..*planned })
+                }
                 Seen::LimitedUses(_) => return Err(Error::no_token()),
             }
         }
     };
     let request_id = engine.entropy.uuid().to_string();
-    let reply = carry_out(engine, &access, now, seen.plan, seen.recheck).await?;
+    let done = carry_out(engine, &access, now, seen.plan, seen.recheck).await;
+    let reply = done.map_err(|error| if seen.open { error.plain() } else { error })?;
     Ok(reply.respond(&request_id, seen.warnings))
 }
 
@@ -84,8 +88,19 @@ enum Seen {
 struct Planned {
     plan: Plan,
     warnings: Vec<String>,
-    /// The token that must still be good when something is written.
-    recheck: Option<BlindKey>,
+    /// What must still be there when something is written.
+    recheck: Recheck,
+    /// Whether the route is an open one.
+    open: bool,
+}
+
+/// What a request leans on.
+#[derive(Clone)]
+struct Recheck {
+    /// A token, which must be good.
+    token: Option<BlindKey>,
+    /// An auth mount.
+    mount: Option<Accessor>,
 }
 
 /// Look at a request on a snapshot: which namespace, who asks, may they, and what is to be done. `spent` is the caller whose use has been
@@ -114,6 +129,9 @@ fn look(
         Some(caller) => caller.clone(),
         None => tokens::authenticate(tx, access, shown.expose())?.ok_or_else(Error::no_token)?,
     };
+    if !cidr::admits(&caller.bound_cidrs, head.peer) {
+        return Err(Error::no_token());
+    }
     if spent.is_none() && caller.uses_left.is_some() {
         return Ok(Seen::LimitedUses(Box::new(caller)));
     }
@@ -154,14 +172,17 @@ fn plan(call: &mut Call<'_>, routes: impl Iterator<Item = &'static Route>, path:
     };
     call.input = Input::typed(route.fields, route.wording, call.sent, &captures)?;
     let warnings = if route.anything { Vec::new() } else { std::mem::take(&mut call.input.warnings) };
-    let recheck = call.caller.as_ref().map(|caller| caller.key);
+    let recheck = Recheck {
+        token: call.caller.as_ref().map(|caller| caller.key),
+        mount: call.mount.as_ref().map(|mount| mount.accessor.clone()),
+    };
     let wrap = wrapping::ask(call);
     let plan = handler(call)?;
     let plan = match wrap {
         Some(ask) => wrapping::wrapped(plan, ask, warnings.clone())?,
         None => plan,
     };
-    Ok(Seen::Planned(Box::new(Planned { plan, warnings, recheck })))
+    Ok(Seen::Planned(Box::new(Planned { plan, warnings, recheck, open: route.door == Door::Open })))
 }
 
 fn refuse_unmounted(scope: &Scope, operation: Capability, path: &str) -> Result<(), Error> {
@@ -191,7 +212,7 @@ async fn carry_out(
     access: &Access,
     now: Timestamp,
     plan: Plan,
-    recheck: Option<BlindKey>,
+    recheck: Recheck,
 ) -> Result<Reply, Error> {
     let mut plan = plan;
     loop {
@@ -202,22 +223,37 @@ async fn carry_out(
                 let engine = Arc::clone(engine);
                 web::block(move || work(&engine)).await.map_err(|_| Error::busy())??
             }
+            Plan::Hashing(work) => {
+                let permit = engine.passwords.admit().await.ok_or_else(Error::busy)?;
+                let engine = Arc::clone(engine);
+                web::block(move || work(&engine, &permit)).await.map_err(|_| Error::busy())??
+            }
         };
     }
 }
 
-/// Write, if the caller's token is still good at that place in the order of writes: what comes after a revocation is refused.
+/// Write, if the caller's token is still good at that place in the order of writes, and the mount still there: what comes after a revocation
+/// is refused.
 async fn write(
     engine: &Arc<Engine>,
     access: &Access,
     now: Timestamp,
     mut job: WriteJob,
-    recheck: Option<BlindKey>,
+    recheck: Recheck,
 ) -> Result<Reply, Error> {
     let access = access.clone();
-    let job = move |tx: &mut dyn Tx| match recheck {
-        Some(key) if !tokens::still_good(tx, &access, key)? => Err(Error::no_token()),
-        Some(_) | None => job(tx, &access),
+    let job = move |tx: &mut dyn Tx| {
+        if let Some(key) = recheck.token
+            && !tokens::still_good(tx, &access, key)?
+        {
+            return Err(Error::no_token());
+        }
+        if let Some(mount) = &recheck.mount
+            && !mounts::exists(tx, &access, mount)?
+        {
+            return Err(Error::no_token());
+        }
+        job(tx, &access)
     };
     engine.store.write(now, job).await
 }

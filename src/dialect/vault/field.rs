@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::duration;
 
 /// A parameter of a route.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Map,
     /// Texts by name, or null to remove one.
     Patch,
+    /// Parameters by name.
+    Object,
 }
 
 /// A parameter's value.
@@ -45,6 +47,8 @@ pub(super) enum Value {
     List(Vec<String>),
     Map(BTreeMap<String, String>),
     Patch(BTreeMap<String, Option<String>>),
+    /// As it was sent, in JSON.
+    Object(String),
 }
 
 /// A parameter as it was sent: in JSON, or as text in a form or a query.
@@ -127,6 +131,7 @@ pub(super) fn convert(kind: Kind, name: &str, sent: &Sent) -> Result<Option<Valu
         Kind::List => list(literal),
         Kind::Map => map(literal, name).map(|map| map.map(Value::Map)),
         Kind::Patch => patch(literal),
+        Kind::Object => object(literal, sent),
     }
 }
 
@@ -249,6 +254,14 @@ fn patch(literal: Literal) -> Result<Option<Value>, String> {
         | Literal::Object(_)) => literal.into_text().map(|text| (key, Some(text))),
     });
     changes.collect::<Result<_, String>>().map(|changes| Some(Value::Patch(changes)))
+}
+
+fn object(literal: Literal, sent: &Sent) -> Result<Option<Value>, String> {
+    match (literal, sent) {
+        (Literal::Null, _) => Ok(None),
+        (Literal::Object(_), Sent::Json(json)) => Ok(Some(Value::Object(json.get().to_owned()))),
+        (literal, Sent::Json(_) | Sent::Text(_)) => Err(literal.unconvertible("map[string]interface {}")),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 use actix_web::web::{self, Data, ServiceConfig};
 
 mod aliases;
+mod approle;
+mod auth_mounts;
 mod body;
 mod dispatch;
 mod duration;
@@ -16,17 +18,23 @@ mod group_aliases;
 mod groups;
 mod input;
 mod lifecycle;
+mod listing;
+mod lockouts;
+mod login;
 mod lookup;
 mod methods;
 mod mounts;
 mod namespaces;
 mod request;
 mod route;
+mod secret_ids;
 mod system;
 mod token_roles;
+mod token_settings;
 mod tokens;
 mod totp;
 mod ui;
+mod userpass;
 mod verification;
 mod wire;
 mod wrapping;
@@ -95,11 +103,14 @@ const ROUTES: &[&[route::Route]] = &[
     system::ROUTES,
     wrapping::ROUTES,
     ui::ROUTES,
+    auth_mounts::ROUTES,
+    lockouts::ROUTES,
 ];
 
 /// The routes inside a mount of this kind.
 const fn routes_of(kind: mount::Kind) -> &'static [&'static [route::Route]] {
     match kind {
-        mount::Kind::Userpass | mount::Kind::Approle => &[],
+        mount::Kind::Userpass => &[userpass::ROUTES],
+        mount::Kind::Approle => &[approle::ROUTES, secret_ids::ROUTES],
     }
 }

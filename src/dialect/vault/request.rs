@@ -1,5 +1,6 @@
 //! A request's head: which path in which namespace, what is to be done, and who asks.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -26,6 +27,8 @@ pub(super) struct Head {
     pub(super) token: Option<Secret<String>>,
     /// For how long the reply is to wait, wrapped, if it is.
     pub(super) wrap_ttl: Option<Duration>,
+    /// The address that it comes from, as the connection tells; no header can say otherwise.
+    pub(super) peer: Option<IpAddr>,
     /// Whether the body is a form unless it looks like JSON.
     pub(super) is_form: bool,
 }
@@ -52,6 +55,7 @@ impl Head {
             namespace: if namespace.trim_matches('/') == "root" { String::new() } else { namespace },
             token: token(http),
             wrap_ttl: wrap_ttl(http)?,
+            peer: http.peer_addr().map(|peer| peer.ip().to_canonical()),
             is_form: media_type == "application/x-www-form-urlencoded",
         })
     }

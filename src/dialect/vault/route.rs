@@ -8,6 +8,7 @@ use super::input::{Input, Parameters, Wording};
 use super::request::Head;
 use super::wire::Reply;
 use crate::engine::access::Capability;
+use crate::engine::passwords::Permit;
 use crate::engine::{Access, Engine};
 use crate::model::mount::Mount;
 use crate::model::namespace::Scope;
@@ -141,10 +142,13 @@ pub(super) enum Plan {
     Write(WriteJob),
     /// This work, where blocking is allowed, and then what it comes to.
     Slow(SlowJob),
+    /// This work, where passwords are hashed and checked, and then what it comes to.
+    Hashing(HashingJob),
 }
 
 pub(super) type WriteJob = Box<dyn FnMut(&mut dyn Tx, &Access) -> Result<Reply, Error> + Send>;
 pub(super) type SlowJob = Box<dyn FnOnce(&Engine) -> Result<Plan, Error> + Send>;
+pub(super) type HashingJob = Box<dyn FnOnce(&Engine, &Permit) -> Result<Plan, Error> + Send>;
 
 impl Plan {
     /// A write.
@@ -155,6 +159,11 @@ impl Plan {
     /// Slow work.
     pub(super) fn slow(job: impl FnOnce(&Engine) -> Result<Self, Error> + Send + 'static) -> Self {
         Self::Slow(Box::new(job))
+    }
+
+    /// Work on a password.
+    pub(super) fn hashing(job: impl FnOnce(&Engine, &Permit) -> Result<Self, Error> + Send + 'static) -> Self {
+        Self::Hashing(Box::new(job))
     }
 }
 
@@ -171,7 +180,8 @@ pub(super) enum Found {
     Nothing,
 }
 
-/// Look up an operation on `path`. Rows are tried in order; one that fits the path but not the operation lets later ones try.
+/// Look up an operation on `path`. Rows are tried in order; one that fits the path but not the operation lets later ones try. One that can do
+/// nothing only says that what is below it is open.
 pub(super) fn find(table: impl IntoIterator<Item = &'static Route>, operation: Capability, path: &str) -> Found {
     let mut found = Found::Nothing;
     for route in table {
@@ -180,7 +190,9 @@ pub(super) fn find(table: impl IntoIterator<Item = &'static Route>, operation: C
             captures.extend(route.absent.iter().map(|name| (*name, String::new())));
             return Found::Handler(route, *handler, captures);
         }
-        found = Found::OtherOperations;
+        if !route.handlers.is_empty() {
+            found = Found::OtherOperations;
+        }
     }
     found
 }

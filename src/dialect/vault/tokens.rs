@@ -141,7 +141,7 @@ fn lesser(narrowed: &Narrowed) -> Vec<String> {
 }
 
 /// What was cut from a lifetime, in words.
-fn capped(lifetime: &Lifetime) -> Option<String> {
+pub(super) fn capped(lifetime: &Lifetime) -> Option<String> {
     let cut = lifetime.capped?;
     let (asked, most) = (duration::short(cut.asked), duration::short(cut.most));
     Some(if cut.period {

@@ -269,6 +269,7 @@ pub(super) struct Auth {
     client_token: String,
     accessor: String,
     policies: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     token_policies: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     identity_policies: Vec<String>,
@@ -302,6 +303,8 @@ impl Auth {
         }
     }
 }
+
+impl Auth {}
 
 /// A token as a lookup shows it.
 #[derive(Serialize)]

@@ -50,6 +50,7 @@ pub(super) fn wrapped(plan: Plan, ask: Ask, warnings: Vec<String>) -> Result<Pla
             Parcel::Open(reply) => Ok(reply),
         }),
         Plan::Slow(work) => Plan::slow(move |engine| wrapped(work(engine)?, ask, warnings)),
+        Plan::Hashing(work) => Plan::hashing(move |engine, permit| wrapped(work(engine, permit)?, ask, warnings)),
     })
 }
 
