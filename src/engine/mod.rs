@@ -3,7 +3,7 @@
 //! A verb reads, decides and writes through [`Tx`](crate::storage::Tx), and returns what happened. It knows no HTTP and no wire format, reads
 //! no clock and calls nobody. Fresh ids and seeds come in with the command, so that a job can run twice.
 
-use crate::id::{EntityId, MethodId};
+use crate::id::{EnforcementId, EntityId, MethodId};
 use crate::model::entity::MetadataError;
 use crate::model::namespace::NameError;
 use crate::model::{mount, token_settings};
@@ -16,6 +16,7 @@ pub mod access;
 pub mod aliases;
 pub mod approle;
 pub mod clock;
+pub mod enforcements;
 pub mod enrolments;
 pub mod entities;
 pub mod group_aliases;
@@ -31,7 +32,9 @@ mod nesting;
 pub mod passwords;
 pub mod purging;
 pub mod pushing;
+pub mod requirements;
 pub mod sealing;
+pub mod self_enrolment;
 mod service;
 pub mod token_roles;
 pub mod tokens;
@@ -155,4 +158,19 @@ pub enum Error {
     /// Entities that would be merged have aliases in one mount.
     #[error("aliases of entities to be merged clash")]
     AliasClash(#[source] merging::Clash),
+    /// A login enforcement that must not be set up so.
+    #[error("the login enforcement cannot be set up")]
+    Enforcement(#[source] enforcements::Refusal),
+    /// A login enforcement names the method.
+    #[error("the method is named by the login enforcement {0}")]
+    MethodInUse(EnforcementId),
+    /// No login waits under this request id, or none that this request may see.
+    #[error("no such pending login")]
+    UnknownLogin,
+    /// Nothing is asked of a login that waits for a second factor.
+    #[error("no enforcement applies to the pending login any more")]
+    NothingEnforced,
+    /// The method is not one that may be enrolled under during this login.
+    #[error("no self-enrolment under the method {0}")]
+    NoSelfEnrolment(MethodId),
 }

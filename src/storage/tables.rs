@@ -6,6 +6,7 @@ use crate::id::{Accessor, AliasId, BlindKey, EntityId, GroupId, MethodId, Namesp
 use crate::model::alias::Alias;
 use crate::model::app_role::{Role, SecretId};
 use crate::model::clock_guard::ClockGuard;
+use crate::model::enforcement::Enforcement;
 use crate::model::enrolment::Enrolment;
 use crate::model::entity::{Entity, fold_name};
 use crate::model::group::Group;
@@ -14,6 +15,7 @@ use crate::model::lockout::{Lockout, Subject};
 use crate::model::method::Method;
 use crate::model::mount::Mount;
 use crate::model::namespace::Namespace;
+use crate::model::pending::PendingLogin;
 use crate::model::token::Token;
 use crate::model::token_role::TokenRole;
 use crate::model::user::User;
@@ -42,6 +44,8 @@ pub const ALL: &[&Schema] = &[
     &APP_ROLE,
     &SECRET_ID,
     &LOCKOUT,
+    &ENFORCEMENT,
+    &PENDING,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -544,7 +548,7 @@ pub const PURGES: Table<Purge> = Table::new();
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purge {
-    /// A deleted namespace: its tokens, entities, enrolments and methods.
+    /// A deleted namespace: its tokens, entities, enrolments, enforcements and methods.
     Namespace(NamespaceId),
     /// A deleted method: its enrolments.
     Method(MethodId),
@@ -790,5 +794,68 @@ impl Stored for Lockout {
 
     fn expires_at(&self) -> Option<Timestamp> {
         Some(self.expires_at)
+    }
+}
+
+/// Login enforcements.
+pub const ENFORCEMENTS: Table<Enforcement> = Table::new();
+static ENFORCEMENT: Schema = Schema {
+    name: "enforcement",
+    indexes: &[Index { name: "namespace", unique: false }, Index { name: "method", unique: false }],
+    expiry: Expiry::Never,
+};
+/// The index of enforcements by namespace.
+pub const ENFORCEMENT_BY_NAMESPACE: usize = 0;
+/// The index of enforcements by each method they name.
+pub const ENFORCEMENT_BY_METHOD: usize = 1;
+
+/// What the enforcement of this name in a namespace is called.
+pub fn enforcement_key(access: &Access, namespace: &NamespaceId, name: &str) -> BlindKey {
+    access.blind("enforcement", &[namespace.as_str(), name])
+}
+
+/// The key of a namespace in [`ENFORCEMENT_BY_NAMESPACE`].
+pub fn enforcement_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("enforcement.namespace", &[namespace.as_str()])
+}
+
+/// The key of a method in [`ENFORCEMENT_BY_METHOD`].
+pub fn enforcement_method_key(access: &Access, method: &MethodId) -> BlindKey {
+    access.blind("enforcement.method", &[method.as_str()])
+}
+
+impl Stored for Enforcement {
+    const SCHEMA: &'static Schema = &ENFORCEMENT;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        enforcement_key(access, &self.scope.id, &self.name)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        let mut entries = vec![(ENFORCEMENT_BY_NAMESPACE, enforcement_namespace_key(access, &self.scope.id))];
+        entries
+            .extend(self.methods.iter().map(|method| (ENFORCEMENT_BY_METHOD, enforcement_method_key(access, method))));
+        entries
+    }
+}
+
+/// Logins that wait for a second factor.
+pub const PENDING_LOGINS: Table<PendingLogin> = Table::new();
+static PENDING: Schema = Schema { name: "pending_login", indexes: &[], expiry: Expiry::Column };
+
+/// What the pending login with this request id is called.
+pub fn pending_login_key(access: &Access, request_id: &str) -> BlindKey {
+    access.blind("pending_login", &[request_id])
+}
+
+impl Stored for PendingLogin {
+    const SCHEMA: &'static Schema = &PENDING;
+
+    fn key(&self, _access: &Access) -> BlindKey {
+        self.key
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.expires_at())
     }
 }

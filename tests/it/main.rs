@@ -18,6 +18,7 @@ mod hostile;
 mod identity;
 mod ladder;
 mod logins;
+mod mfa;
 mod scenarios;
 mod stand_in;
 mod storage;

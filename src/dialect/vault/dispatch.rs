@@ -118,7 +118,8 @@ fn look(
     let (mount, below) =
         mounts::resolve(tx, access, &scope, path)?.map_or((None, path), |(mount, below)| (Some(mount), below));
     let routes = || mount.as_ref().map_or(ROUTES, |mount| routes_of(mount.kind)).iter().copied().flatten();
-    let door = door(routes(), below);
+    // What is listed lies below a path: it is not the open path itself.
+    let door = if head.operation == Capability::List { Door::Token } else { door(routes(), below) };
     if lets_anybody_in(door, head, sent) {
         let (mount, caller, input) = (mount.clone(), None, Input::default());
         let mut call = Call { engine, access, tx, scope, path, mount, caller, head, input, sent };
@@ -182,7 +183,7 @@ fn plan(call: &mut Call<'_>, routes: impl Iterator<Item = &'static Route>, path:
         Some(ask) => wrapping::wrapped(plan, ask, warnings.clone())?,
         None => plan,
     };
-    Ok(Seen::Planned(Box::new(Planned { plan, warnings, recheck, open: route.door == Door::Open })))
+    Ok(Seen::Planned(Box::new(Planned { plan, warnings, recheck, open: call.caller.is_none() })))
 }
 
 fn refuse_unmounted(scope: &Scope, operation: Capability, path: &str) -> Result<(), Error> {

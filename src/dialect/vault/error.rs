@@ -254,6 +254,15 @@ impl From<engine::Error> for Error {
             E::NoPassword => Self::bad_request("must provide either password or password_hash"),
             E::UnknownUser => Self::bad_request_wrapped("username does not exist"),
             E::AppRole(refusal) => app_role(refusal),
+            E::Enforcement(refusal) => Self::bad_request(refusal.to_string()),
+            E::MethodInUse(enforcement) => Self::bad_request_wrapped(&format!(
+                "methodID is still used by an enforcement configuration with ID: {enforcement}"
+            )),
+            E::UnknownLogin => Self::bad_request("invalid request ID"),
+            E::NothingEnforced => Self::bad_request("found nil or empty MFAEnforcement configuration"),
+            E::NoSelfEnrolment(method) => {
+                Self::bad_request(format!("self-enrollment is not enabled for method ID \"{method}\""))
+            }
         }
     }
 }

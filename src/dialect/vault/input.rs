@@ -231,6 +231,17 @@ impl Input {
             | None => None,
         }
     }
+
+    /// A JSON object as it was sent, if it was given.
+    pub(super) fn object(&self, name: &str) -> Option<&str> {
+        match self.values.get(name) {
+            Some(Value::Object(json)) => Some(json),
+            Some(
+                Value::Text(_) | Value::Int(_) | Value::Bool(_) | Value::List(_) | Value::Map(_) | Value::Patch(_),
+            )
+            | None => None,
+        }
+    }
 }
 
 #[cfg(test)]

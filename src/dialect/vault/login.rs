@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::error::Error;
+use super::requirement::login_reply;
 use super::route::Call;
-use super::tokens::capped;
-use super::wire::{Auth, Refusal, Reply};
-use crate::engine::logins::{self, Admission, FirstFactor, Fresh};
-use crate::engine::{Access, identity, lockout};
+use super::wire::{Refusal, Reply};
+use crate::engine::logins::{self, FirstFactor, Fresh};
+use crate::engine::requirements::Offer;
+use crate::engine::{Access, Engine, lockout};
 use crate::model::cidr;
 use crate::model::lockout::Subject;
 use crate::model::mount::{Mount, TokenSettings};
@@ -25,7 +27,10 @@ pub(super) struct Attempt {
     refusal: &'static str,
     path: String,
     peer: Option<IpAddr>,
+    /// What was offered beside the first factor.
+    offer: Option<Offer>,
     fresh: Fresh,
+    engine: Arc<Engine>,
 }
 
 /// A first factor that is right.
@@ -53,6 +58,8 @@ impl Attempt {
             refusal,
             path: call.path.to_owned(),
             peer: call.head.peer,
+            offer: call.head.offer.clone(),
+            engine: Arc::clone(call.engine),
             fresh: Fresh::draw(call.engine.entropy.as_ref(), &mount.scope),
             mount,
         };
@@ -93,17 +100,10 @@ pub(super) fn finish(
         display_name,
         metadata,
         token,
+        offer: attempt.offer.clone(),
         fresh: attempt.fresh.clone(),
     };
-    match logins::admit(tx, access, &proven)? {
-        Admission::Token(created) => {
-            lockout::clear(tx, access, &proven.mount.accessor, &proven.name)?;
-            let policies = match &created.token.entity {
-                Some(entity) => identity::policies_of(tx, access, entity)?,
-                None => Vec::new(),
-            };
-            let auth = Auth::of(&created.token, Some(created.text.expose()), policies);
-            Ok(Reply::auth(auth, capped(&created.lifetime).into_iter().collect()))
-        }
-    }
+    let clock = attempt.engine.time.observe(tx.now());
+    let admission = logins::admit(tx, access, &proven, clock)?;
+    login_reply(tx, access, &admission)
 }

@@ -9,8 +9,10 @@ mod aliases;
 mod approle;
 mod auth_mounts;
 mod body;
+mod credentials;
 mod dispatch;
 mod duration;
+mod enforcements;
 mod entities;
 mod error;
 mod field;
@@ -26,7 +28,9 @@ mod methods;
 mod mounts;
 mod namespaces;
 mod request;
+mod requirement;
 mod route;
+mod second_phase;
 mod secret_ids;
 mod system;
 mod token_roles;
@@ -105,6 +109,8 @@ const ROUTES: &[&[route::Route]] = &[
     ui::ROUTES,
     auth_mounts::ROUTES,
     lockouts::ROUTES,
+    enforcements::ROUTES,
+    second_phase::ROUTES,
 ];
 
 /// The routes inside a mount of this kind.

@@ -7,10 +7,11 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 
-use super::duration;
 use super::error::Error;
 use super::field::go_bool;
+use super::{credentials, duration};
 use crate::engine::access::Capability;
+use crate::engine::requirements::Offer;
 use crate::secret::Secret;
 
 /// The head of a request, checked.
@@ -31,6 +32,8 @@ pub(super) struct Head {
     pub(super) peer: Option<IpAddr>,
     /// Whether the body is a form unless it looks like JSON.
     pub(super) is_form: bool,
+    /// What is offered as a second factor, for a login.
+    pub(super) offer: Option<Offer>,
 }
 
 impl Head {
@@ -57,6 +60,7 @@ impl Head {
             wrap_ttl: wrap_ttl(http)?,
             peer: http.peer_addr().map(|peer| peer.ip().to_canonical()),
             is_form: media_type == "application/x-www-form-urlencoded",
+            offer: credentials::from_headers(http)?,
         })
     }
 }

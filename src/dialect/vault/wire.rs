@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::error::{Error, frame};
 use super::field::Sent;
 use super::input::Parameters;
+use super::requirement::Requirement;
 use crate::engine::wrapping::{Content, Wrapped};
 use crate::id::{Accessor, MethodId};
 use crate::model::token::{Kind, Token, normalise_policies};
@@ -268,7 +269,7 @@ impl serde_json::ser::Formatter for GoStrings {
 pub(super) struct Auth {
     client_token: String,
     accessor: String,
-    policies: Vec<String>,
+    policies: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     token_policies: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -279,7 +280,7 @@ pub(super) struct Auth {
     entity_id: String,
     token_type: &'static str,
     orphan: bool,
-    mfa_requirement: Option<()>,
+    mfa_requirement: Option<Requirement>,
     num_uses: u32,
 }
 
@@ -289,7 +290,7 @@ impl Auth {
         Self {
             client_token: text.unwrap_or_default().into(),
             accessor: accessor(token),
-            policies: normalise_policies(token.policies.iter().chain(&identity_policies)),
+            policies: Some(normalise_policies(token.policies.iter().chain(&identity_policies))),
             token_policies: token.policies.clone(),
             identity_policies,
             metadata: token.meta.clone(),
@@ -302,9 +303,26 @@ impl Auth {
             num_uses: token.uses_left.unwrap_or_default(),
         }
     }
-}
 
-impl Auth {}
+    /// No token yet, but what is asked first.
+    pub(super) const fn required(requirement: Requirement) -> Self {
+        Self {
+            client_token: String::new(),
+            accessor: String::new(),
+            policies: None,
+            token_policies: Vec::new(),
+            identity_policies: Vec::new(),
+            metadata: None,
+            lease_duration: 0,
+            renewable: false,
+            entity_id: String::new(),
+            token_type: "default",
+            orphan: false,
+            mfa_requirement: Some(requirement),
+            num_uses: 0,
+        }
+    }
+}
 
 /// A token as a lookup shows it.
 #[derive(Serialize)]
