@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::requirements::{self, Attempts, Constraint, Offer, Outcome, Unsatisfied};
 use super::tokens::{self, Created, FreshToken};
 use super::{Access, Error, enforcements, entities, lockout, mounts};
+use crate::delivery::gateway::PushQuestion;
 use crate::entropy::Entropy;
 use crate::id::{Accessor, AliasId, EntityId};
 use crate::model::alias::Alias;
@@ -193,6 +194,24 @@ pub enum Validated {
     Token(Box<Created>),
     /// Something is not; the login still waits, no longer than before.
     Refused(Unsatisfied),
+}
+
+/// What providers have to be asked before what is offered for the login that waits under `request_id` can be considered.
+///
+/// # Errors
+/// As [`consider`].
+pub fn questions(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    request_id: &Secret<String>,
+    offer: &Offer,
+    nonce: &str,
+) -> Result<Vec<PushQuestion>, Error> {
+    let pending = waiting(tx, access, scope, request_id)?;
+    let asked = asked_of(tx, access, &pending.login)?;
+    let entity = ENTITIES.get(tx, access, entity_key(access, &pending.login.entity))?.ok_or(Error::Denied)?;
+    requirements::questions(tx, access, &asked, &entity, offer, nonce)
 }
 
 /// Evaluate, on a snapshot, what is offered for the login that waits under `request_id`.

@@ -8,11 +8,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::verification::{self, Evaluation, Outcome as Verified, Reason};
-use super::{Access, Error, methods, self_enrolment};
+use super::{Access, Error, methods, pushing, self_enrolment};
+use crate::delivery::gateway::{Gateway, PushQuestion};
 use crate::id::{EntityId, MethodId};
 use crate::model::clock_guard::ClockGuard;
 use crate::model::enforcement::Enforcement;
 use crate::model::enrolment::Enrolment;
+use crate::model::entity::Entity;
 use crate::model::login::Login;
 use crate::model::method::{Kind, Method, Settings};
 use crate::model::pending::PendingLogin;
@@ -118,9 +120,15 @@ impl Offer {
         Self { answers, verdicts: BTreeMap::new() }
     }
 
-    /// Note what a provider said.
-    pub fn note(&mut self, method: MethodId, verdict: ProviderVerdict) {
-        self.verdicts.insert(method, verdict);
+    /// Ask `questions`, each once, and note what the providers say. Blocks: never inside a job.
+    pub fn ask(&mut self, gateway: &dyn Gateway, questions: &[PushQuestion]) {
+        for question in questions {
+            let verdict = match pushing::ask(gateway, question) {
+                pushing::Outcome::Approved => ProviderVerdict::Approved,
+                pushing::Outcome::Denied | pushing::Outcome::Failed => ProviderVerdict::Refused,
+            };
+            self.verdicts.insert(question.method.clone(), verdict);
+        }
     }
 
     /// The answer under `method`, by its id or else by its full name.
@@ -131,6 +139,28 @@ impl Offer {
             self.answers.get(&named)
         })
     }
+}
+
+/// What providers have to be asked before an offer can be evaluated: one question for each of their methods that it answers.
+pub fn questions(
+    tx: &mut dyn Tx,
+    access: &Access,
+    enforcements: &[Enforcement],
+    entity: &Entity,
+    offer: &Offer,
+    nonce: &str,
+) -> Result<Vec<PushQuestion>, Error> {
+    let mut questions: Vec<PushQuestion> = Vec::new();
+    for id in enforcements.iter().flat_map(|enforcement| &enforcement.methods) {
+        let Some(method) = methods::get(tx, access, id)? else { continue };
+        let Some(Answer::Given(passcode)) = offer.answer(&method) else { continue };
+        let is_new = questions.iter().all(|question| question.method != *id);
+        if is_new && let Ok(question) = pushing::question(tx, access, &method, entity, passcode.as_ref(), nonce.into())?
+        {
+            questions.push(question);
+        }
+    }
+    Ok(questions)
 }
 
 /// What the answers of an offer are worth: to be settled, not yet told.

@@ -1,5 +1,7 @@
 //! `sys/mfa/validate`: the second phase of a login.
 
+use std::sync::Arc;
+
 use super::credentials;
 use super::error::{Error, listed};
 use super::field::{Field, Kind as Type};
@@ -9,10 +11,13 @@ use super::verification::too_many;
 use super::wire::{Refusal, Reply};
 use crate::engine::access::Capability;
 use crate::engine::logins::{self, Validated};
-use crate::engine::requirements::{Failure, Lack, Unsatisfied};
+use crate::engine::requirements::{Failure, Lack, Offer, Unsatisfied};
 use crate::engine::tokens::FreshToken;
+use crate::engine::{Access, Engine, pushing};
 use crate::id::MethodId;
+use crate::model::namespace::Scope;
 use crate::secret::Secret;
+use crate::storage::Tx;
 
 pub(super) const ROUTES: &[Route] = &[Route::new(
     "sys/mfa/validate",
@@ -29,13 +34,36 @@ pub(super) fn request_id(call: &Call<'_>) -> Result<Secret<String>, Error> {
     }
 }
 
-/// Evaluate here, settle in the writer, answer when that is committed.
+/// Evaluate here, settle in the writer, answer when that is committed. Where providers have to be asked, that comes first, off this thread.
 fn validate(call: &mut Call<'_>) -> Result<Plan, Error> {
     let request_id = request_id(call)?;
-    let offer = credentials::from_payload(call.input.object("mfa_payload").unwrap_or("{}"))?;
+    let mut offer = credentials::from_payload(call.input.object("mfa_payload").unwrap_or("{}"))?;
     let fresh = FreshToken::draw(call.engine.entropy.as_ref(), &call.scope);
-    let validation = logins::consider(call.tx, call.access, &call.scope, request_id, &offer, fresh)?;
-    let engine = std::sync::Arc::clone(call.engine);
+    let nonce = pushing::fresh_nonce(call.engine.entropy.as_ref());
+    let questions = logins::questions(call.tx, call.access, &call.scope, &request_id, &offer, &nonce)?;
+    let engine = Arc::clone(call.engine);
+    if questions.is_empty() {
+        return consider(call.tx, call.access, engine, &call.scope, request_id, &offer, fresh);
+    }
+    let scope = call.scope.clone();
+    Ok(Plan::slow(move |_| {
+        offer.ask(engine.gateway.as_ref(), &questions);
+        let access = engine.access()?;
+        let store = Arc::clone(&engine.store);
+        store.read(engine.now(), |tx| consider(tx, &access, engine, &scope, request_id, &offer, fresh))
+    }))
+}
+
+fn consider(
+    tx: &mut dyn Tx,
+    access: &Access,
+    engine: Arc<Engine>,
+    scope: &Scope,
+    request_id: Secret<String>,
+    offer: &Offer,
+    fresh: FreshToken,
+) -> Result<Plan, Error> {
+    let validation = logins::consider(tx, access, scope, request_id, offer, fresh)?;
     Ok(Plan::write(move |tx, access| {
         let clock = engine.time.observe(tx.now());
         match logins::validate(tx, access, &validation, clock)? {
