@@ -2,6 +2,7 @@
 //!
 //! The serde form of each noun is its stored form; changing one is a migration.
 
+pub mod acl;
 pub mod alias;
 pub mod app_role;
 pub mod cidr;
@@ -17,6 +18,7 @@ pub mod method;
 pub mod mount;
 pub mod namespace;
 pub mod pending;
+pub mod policy;
 pub mod provider;
 mod stored;
 pub mod token;
