@@ -30,6 +30,7 @@ pub mod mounts;
 pub mod namespaces;
 mod nesting;
 pub mod passwords;
+pub mod policies;
 pub mod purging;
 pub mod pushing;
 pub mod requirements;
@@ -173,4 +174,7 @@ pub enum Error {
     /// The method is not one that may be enrolled under during this login.
     #[error("no self-enrolment under the method {0}")]
     NoSelfEnrolment(MethodId),
+    /// A policy was to be written or deleted that must not be.
+    #[error("the policy stays as it is")]
+    Policy(#[source] policies::Refusal),
 }

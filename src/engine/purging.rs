@@ -9,12 +9,13 @@ use crate::storage::table::{Stored, Table};
 use crate::storage::tables::{
     ALIAS_BY_MOUNT, ALIASES, APP_ROLE_BY_MOUNT, APP_ROLES, ENFORCEMENT_BY_NAMESPACE, ENFORCEMENTS, ENROLMENT_BY_METHOD,
     ENROLMENTS, ENTITIES, ENTITY_BY_NAMESPACE, GROUP_BY_NAMESPACE, GROUPS, LOCKOUT_BY_MOUNT, LOCKOUTS,
-    METHOD_BY_NAMESPACE, METHODS, MOUNT_BY_NAMESPACE, MOUNTS, PURGES, Purge, SECRET_ID_BY_MOUNT, SECRET_ID_BY_ROLE,
-    SECRET_IDS, TOKEN_BY_MOUNT, TOKEN_BY_NAMESPACE, TOKEN_BY_PARENT, TOKEN_ROLE_BY_NAMESPACE, TOKEN_ROLES, TOKENS,
-    USER_BY_MOUNT, USERS, alias_mount_key, app_role_mount_key, enforcement_namespace_key, enrolment_method_key,
-    entity_namespace_key, group_key, group_namespace_key, lockout_mount_key, method_key, method_namespace_key,
-    mount_namespace_key, secret_id_mount_key, secret_id_role_key, token_mount_key, token_namespace_key,
-    token_role_namespace_key, user_mount_key,
+    METHOD_BY_NAMESPACE, METHODS, MOUNT_BY_NAMESPACE, MOUNTS, POLICIES, POLICY_BY_NAMESPACE, PURGES, Purge,
+    SECRET_ID_BY_MOUNT, SECRET_ID_BY_ROLE, SECRET_IDS, TOKEN_BY_MOUNT, TOKEN_BY_NAMESPACE, TOKEN_BY_PARENT,
+    TOKEN_ROLE_BY_NAMESPACE, TOKEN_ROLES, TOKENS, USER_BY_MOUNT, USERS, alias_mount_key, app_role_mount_key,
+    enforcement_namespace_key, enrolment_method_key, entity_namespace_key, group_key, group_namespace_key,
+    lockout_mount_key, method_key, method_namespace_key, mount_namespace_key, policy_key, policy_namespace_key,
+    secret_id_mount_key, secret_id_role_key, token_mount_key, token_namespace_key, token_role_namespace_key,
+    user_mount_key,
 };
 
 /// Destroy about `limit` records of one deletion. Says whether there may be more to do.
@@ -48,11 +49,16 @@ pub fn step(tx: &mut dyn Tx, access: &Access, limit: usize) -> Result<bool, Erro
                 ENFORCEMENTS.delete(tx, enforcement.key(access))?;
             }
             let mounts = MOUNTS.find_some(tx, access, MOUNT_BY_NAMESPACE, mount_namespace_key(access, id), limit)?;
+            let policies =
+                POLICIES.find_some(tx, access, POLICY_BY_NAMESPACE, policy_namespace_key(access, id), limit)?;
             for token in &tokens {
                 tokens::remove(tx, token.key)?;
             }
             for role in &roles {
                 TOKEN_ROLES.delete(tx, role.key(access))?;
+            }
+            for policy in &policies {
+                POLICIES.delete(tx, policy_key(access, id, &policy.name))?;
             }
             for entity in &entities {
                 entities::destroy(tx, access, entity)?;
@@ -64,7 +70,13 @@ pub fn step(tx: &mut dyn Tx, access: &Access, limit: usize) -> Result<bool, Erro
             for mount in &mounts {
                 mounts::destroy(tx, access, mount)?;
             }
-            tokens.len() + entities.len() + methods.len() + roles.len() + mounts.len() + enforcements.len()
+            tokens.len()
+                + entities.len()
+                + methods.len()
+                + roles.len()
+                + mounts.len()
+                + enforcements.len()
+                + policies.len()
         }
         Purge::Method(id) => {
             let enrolments =

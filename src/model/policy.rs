@@ -3,11 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::namespace::Scope;
-use crate::model::token::{DEFAULT_POLICY, ROOT_POLICY};
+use crate::model::token::{DEFAULT_POLICY, ROOT_POLICY, WRAPPING_POLICY};
 use crate::time::Timestamp;
-
-/// The policy of wrapping tokens.
-pub const WRAPPING_POLICY: &str = "response-wrapping";
 
 /// A policy of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

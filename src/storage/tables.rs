@@ -16,6 +16,7 @@ use crate::model::method::Method;
 use crate::model::mount::Mount;
 use crate::model::namespace::Namespace;
 use crate::model::pending::PendingLogin;
+use crate::model::policy::Policy;
 use crate::model::token::Token;
 use crate::model::token_role::TokenRole;
 use crate::model::user::User;
@@ -46,6 +47,7 @@ pub const ALL: &[&Schema] = &[
     &LOCKOUT,
     &ENFORCEMENT,
     &PENDING,
+    &POLICY,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -548,7 +550,7 @@ pub const PURGES: Table<Purge> = Table::new();
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purge {
-    /// A deleted namespace: its tokens, entities, enrolments, enforcements and methods.
+    /// A deleted namespace: its tokens, policies, entities, enrolments, enforcements and methods.
     Namespace(NamespaceId),
     /// A deleted method: its enrolments.
     Method(MethodId),
@@ -857,5 +859,34 @@ impl Stored for PendingLogin {
 
     fn expires_at(&self) -> Option<Timestamp> {
         Some(self.expires_at())
+    }
+}
+
+/// Policies that somebody has written.
+pub const POLICIES: Table<Policy> = Table::new();
+static POLICY: Schema =
+    Schema { name: "policy", indexes: &[Index { name: "namespace", unique: false }], expiry: Expiry::Never };
+/// The index of policies by namespace.
+pub const POLICY_BY_NAMESPACE: usize = 0;
+
+/// What the policy of this name is called, which is in lower case.
+pub fn policy_key(access: &Access, namespace: &NamespaceId, name: &str) -> BlindKey {
+    access.blind("policy", &[namespace.as_str(), name])
+}
+
+/// The key of a namespace in [`POLICY_BY_NAMESPACE`].
+pub fn policy_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("policy.namespace", &[namespace.as_str()])
+}
+
+impl Stored for Policy {
+    const SCHEMA: &'static Schema = &POLICY;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        policy_key(access, &self.scope.id, &self.name)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![(POLICY_BY_NAMESPACE, policy_namespace_key(access, &self.scope.id))]
     }
 }

@@ -152,14 +152,21 @@ fn a_childs_token_is_useless_above_it_and_dies_with_its_namespace() {
 }
 
 #[test]
-fn a_token_that_speaks_for_an_entity_may_enrol_it_confirm_it_and_nothing_more() {
+fn a_token_that_speaks_for_an_entity_and_may_enrol_enrols_it_and_nobody_else() {
     let server = Server::start();
+    let grants = ["generate", "verify"]
+        .map(|verb| format!("path \"identity/mfa/method/totp/{verb}\" {{ capabilities = [\"update\"] }}"));
+    server.call("POST", "sys/policies/acl/enrol", &json!({ "policy": grants.concat() }));
     let method = server.call("POST", "identity/mfa/method/totp", &json!({ "issuer": "x" })).text("data.method_id");
     let entity = server.call("POST", "identity/entity", &json!({ "name": "alice" })).text("data.id");
-    let token = create(&server, &json!({ "policies": ["default"] }));
+    let plain = create(&server, &json!({ "policies": ["default"] }));
+    speak_for(&server, &plain, &entity);
+    let token = create(&server, &json!({ "policies": ["enrol"] }));
     speak_for(&server, &token, &entity);
     let headers = [("X-Vault-Token", token.as_str())];
     let own = json!({ "method_id": method }).to_string();
+    let refused = server.ask("POST", "identity/mfa/method/totp/generate", &[("X-Vault-Token", &plain)], &own);
+    assert_eq!(refused.status, 403, "the default policy does not allow it");
     let answer = server.ask("POST", "identity/mfa/method/totp/generate", &headers, &own);
     let authenticator = crate::support::authenticator(&answer.text("data.url"));
     let code = crate::support::code_at(&authenticator, START, 0);

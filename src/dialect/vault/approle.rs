@@ -38,7 +38,8 @@ pub(super) const ROUTES: &[Route] = &[
         ROLE,
         &[(Capability::Read, read), (Capability::Update, write), (Capability::Delete, delete)],
     )
-    .wording(Wording::Early),
+    .wording(Wording::Early)
+    .exists(role_exists),
     Route::new(
         "role/{role_name:word}/role-id",
         &[ROLE_ID],
@@ -66,8 +67,7 @@ pub(super) fn role(call: &mut Call<'_>) -> Result<Role, Error> {
 }
 
 /// Whether there is the role that the path names.
-#[expect(dead_code, reason = "asked where creating is permitted apart from updating")]
-pub(super) fn role_exists(call: &mut Call<'_>) -> Result<bool, Error> {
+fn role_exists(call: &mut Call<'_>) -> Result<bool, Error> {
     let (mount, name) = named(call)?;
     Ok(approle::get(call.tx, call.access, &mount, &name)?.is_some())
 }

@@ -10,11 +10,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::body::Bodies;
 use super::error::Error;
 use super::input::{Input, Parameters, bare_text, parameters};
+use super::permission;
 use super::request::Head;
 use super::route::{Call, Door, Found, Plan, Route, WriteJob, door, find};
 use super::wire::Reply;
 use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle, routes_of, wrapping};
-use crate::engine::access::{Capability, SELF_SERVICE, permits};
+use crate::engine::access::{Capability, SELF_SERVICE};
 use crate::engine::{Access, Engine, mounts, namespaces, tokens};
 use crate::id::{Accessor, BlindKey};
 use crate::model::cidr;
@@ -122,7 +123,7 @@ fn look(
     let door = if head.operation == Capability::List { Door::Token } else { door(routes(), below) };
     if lets_anybody_in(door, head, sent) {
         let (mount, caller, input) = (mount.clone(), None, Input::default());
-        let mut call = Call { engine, access, tx, scope, path, mount, caller, head, input, sent };
+        let mut call = Call { engine, access, tx, scope, path, mount, caller, sudo: false, head, input, sent };
         return plan(&mut call, routes(), below).map_err(Error::plain);
     }
     let shown = head.token.as_ref().ok_or_else(Error::no_token)?;
@@ -137,17 +138,22 @@ fn look(
         return Ok(Seen::LimitedUses(Box::new(caller)));
     }
     // A wrapping token is good for its own reply and nothing else, whatever its policy is made to say.
-    let permitted = door == Door::NoBadToken || permits(&caller, &scope, head.operation, path);
-    if caller.is_wrapping() || !permitted {
+    if caller.is_wrapping() {
         return Err(Error::denied());
     }
-    let own_business = SELF_SERVICE.iter().any(|(own, _)| *own == path);
-    let scope = if own_business { caller.scope.clone() } else { scope };
-    if mount.is_none() {
-        refuse_unmounted(&scope, head.operation, path)?;
-    }
+    let scope = if SELF_SERVICE.contains(&path) { caller.scope.clone() } else { scope };
+    let cut;
     let (mount, caller, input) = (mount.clone(), Some(caller), Input::default());
-    let mut call = Call { engine, access, tx, scope, path, mount, caller, head, input, sent };
+    let mut call = Call { engine, access, tx, scope, path, mount, caller, sudo: false, head, input, sent };
+    if door != Door::NoBadToken
+        && let Some(limit) = permission::check(&mut call, routes(), below)?
+    {
+        cut = permission::within(limit, sent);
+        call.sent = &cut;
+    }
+    if call.mount.is_none() {
+        refuse_unmounted(&call.scope, head.operation, path)?;
+    }
     plan(&mut call, routes(), below)
 }
 

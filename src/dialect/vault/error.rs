@@ -263,6 +263,7 @@ impl From<engine::Error> for Error {
             E::NoSelfEnrolment(method) => {
                 Self::bad_request(format!("self-enrollment is not enabled for method ID \"{method}\""))
             }
+            E::Policy(refusal) => Self::bad_request(refusal.to_string()),
         }
     }
 }

@@ -27,6 +27,8 @@ mod lookup;
 mod methods;
 mod mounts;
 mod namespaces;
+mod permission;
+mod policies;
 mod request;
 mod requirement;
 mod route;
@@ -103,6 +105,7 @@ const ROUTES: &[&[route::Route]] = &[
     tokens::ROUTES,
     token_roles::ROUTES,
     namespaces::ROUTES,
+    policies::ROUTES,
     mounts::ROUTES,
     system::ROUTES,
     wrapping::ROUTES,

@@ -31,6 +31,8 @@ pub(super) struct Route {
     pub(super) anything: bool,
     /// Whom it lets in.
     pub(super) door: Door,
+    /// Tells whether what the path names is there, where writing what is not is another thing than writing what is.
+    pub(super) exists: Option<Exists>,
     /// What can be done with it.
     pub(super) handlers: &'static [(Capability, Handler)],
 }
@@ -42,7 +44,8 @@ impl Route {
         fields: &'static [Field],
         handlers: &'static [(Capability, Handler)],
     ) -> Self {
-        Self { pattern, absent: &[], fields, wording: Wording::Field, anything: false, door: Door::Token, handlers }
+        let (wording, door) = (Wording::Field, Door::Token);
+        Self { pattern, absent: &[], fields, wording, anything: false, door, exists: None, handlers }
     }
 
     /// The same, capturing these too.
@@ -53,6 +56,12 @@ impl Route {
     /// The same, wording wrong parameters so.
     pub(super) const fn wording(self, wording: Wording) -> Self {
         Self { wording, ..self }
+    }
+
+    /// The same, where writing takes `create` instead of `update` as long as this says that what the path names is not there. It is asked before
+    /// anything is permitted, with the path's own parameters and no others.
+    pub(super) const fn exists(self, exists: Exists) -> Self {
+        Self { exists: Some(exists), ..self }
     }
 
     /// The same, served without a token.
@@ -87,6 +96,9 @@ pub(super) enum Door {
 /// Translates one operation of one route.
 pub(super) type Handler = fn(&mut Call<'_>) -> Result<Plan, Error>;
 
+/// Tells whether what a path names is there.
+pub(super) type Exists = fn(&mut Call<'_>) -> Result<bool, Error>;
+
 /// What a handler works with: an authenticated, permitted request, on a snapshot.
 pub(super) struct Call<'a> {
     pub(super) engine: &'a Arc<Engine>,
@@ -100,6 +112,8 @@ pub(super) struct Call<'a> {
     pub(super) mount: Option<Mount>,
     /// Who asks; nobody, where a route is open.
     pub(super) caller: Option<Token>,
+    /// Whether they may do what needs `sudo` here.
+    pub(super) sudo: bool,
     /// What the request's head says.
     pub(super) head: &'a Head,
     /// The parameters.

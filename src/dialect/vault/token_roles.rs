@@ -44,7 +44,8 @@ pub(super) const ROUTES: &[Route] = &[
         ROLE,
         &[(Capability::Read, read), (Capability::Update, write), (Capability::Delete, delete)],
     )
-    .wording(Wording::Bare),
+    .wording(Wording::Bare)
+    .exists(exists),
 ];
 
 /// A role as it is shown.
@@ -124,6 +125,10 @@ fn list(call: &mut Call<'_>) -> Result<Plan, Error> {
 fn read(call: &mut Call<'_>) -> Result<Plan, Error> {
     let role = token_roles::get(call.tx, call.access, &call.scope, call.input.text("role_name"))?;
     Ok(Plan::Reply(Reply::data(&Shown::of(&role.ok_or_else(Error::not_found)?))?))
+}
+
+fn exists(call: &mut Call<'_>) -> Result<bool, Error> {
+    Ok(token_roles::get(call.tx, call.access, &call.scope, call.input.text("role_name"))?.is_some())
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Plan, Error> {

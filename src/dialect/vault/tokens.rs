@@ -11,7 +11,7 @@ use super::wire::{Auth, Reply, TokenData};
 use crate::engine::access::Capability;
 use crate::engine::logins::Fresh;
 use crate::engine::tokens::{self, Created, FreshToken, Narrowed, Renewed};
-use crate::engine::{Access, identity};
+use crate::engine::{Access, identity, policies};
 use crate::id::{Accessor, BlindKey};
 use crate::model::namespace::Scope;
 use crate::model::token::{self, Ask, Lifetime, Token};
@@ -114,19 +114,17 @@ fn create_by_role(call: &mut Call<'_>) -> Result<Plan, Error> {
     make(call, false, Some(call.input.text("role").to_owned()))
 }
 
-/// Whether a policy gives the caller more than the right to call: until policies can be written, nothing does.
-fn has_sudo(call: &Call<'_>) -> Result<bool, Error> {
-    Ok(call.caller()?.is_root())
-}
-
 fn make(call: &mut Call<'_>, at_orphans: bool, role: Option<String>) -> Result<Plan, Error> {
     let command = create_command(call, at_orphans, role)?;
     Ok(Plan::write(move |tx, access| {
         let Created { token, text, lifetime, narrowed } = tokens::create(tx, access, &command)?;
         let mut warnings = lesser(&narrowed);
         warnings.extend(capped(&lifetime));
-        let unknown = token.policies.iter().filter(|policy| !matches!(policy.as_str(), "root" | "default"));
-        warnings.extend(unknown.map(|policy| format!("Policy \"{policy}\" does not exist")));
+        for policy in &token.policies {
+            if !policies::exists(tx, access, &token.scope, policy)? {
+                warnings.push(format!("Policy \"{policy}\" does not exist"));
+            }
+        }
         let beside = identity::policies_beside(tx, access, &token)?;
         Ok(Reply::auth(Auth::of(&token, Some(text.expose()), beside), warnings))
     }))
@@ -169,11 +167,11 @@ fn create_command(call: &Call<'_>, at_orphans: bool, role: Option<String>) -> Re
     let ttl = if input.int("ttl").is_some() { "ttl" } else { "lease" };
     Ok(tokens::Create {
         maker: call.caller()?.clone(),
+        sudo: call.sudo,
+        at_orphans: at_orphans && !no_parent,
         scope: call.scope.clone(),
         path: call.path.to_owned(),
         role,
-        sudo: has_sudo(call)?,
-        at_orphans: at_orphans && !no_parent,
         alias: alias.map(|name| (name.to_owned(), Fresh::draw(entropy, &call.scope))),
         id: input.given_text("id").filter(|id| !id.is_empty()).map(|id| Secret::new(id.to_owned())),
         policies: input.list("policies").unwrap_or_default(),
@@ -271,7 +269,7 @@ fn revoke(call: &mut Call<'_>) -> Result<Plan, Error> {
 
 fn revoke_orphan(call: &mut Call<'_>) -> Result<Plan, Error> {
     let token = named(call)?.0.ok_or_else(|| Error::bad_request("token to revoke not found"))?;
-    if !tokens::may_orphan(call.caller()?, has_sudo(call)?) {
+    if !tokens::may_orphan(call.caller()?, call.sudo) {
         return Err(Error::bad_request("root or sudo privileges required to revoke and orphan"));
     }
     revocable(&token)?;

@@ -9,10 +9,11 @@ use super::error::Error;
 use super::mounts::{auth_mounts, secret_mounts};
 use super::route::{Call, Door, Plan, Route};
 use super::wire::Reply;
-use crate::engine::access::Capability;
+use crate::engine::access::{self, Capability};
 use crate::engine::{mounts, namespaces};
+use crate::model::acl::Acl;
 use crate::model::mount::Mount;
-use crate::model::token::DEFAULT_POLICY;
+use crate::model::namespace::Scope;
 
 pub(super) const ROUTES: &[Route] = &[
     Route::new("sys/internal/ui/mounts", &[], &[(Capability::Read, list)]).door(Door::NoBadToken),
@@ -42,20 +43,24 @@ fn list(call: &mut Call<'_>) -> Result<Plan, Error> {
     }
     let mut all = Mounts { auth: auth_mounts(call)?, secret: secret_mounts(call)? };
     let is_public = |path: &str| public.iter().any(|mount| mount.path == path);
-    all.auth.retain(|path, _| is_public(path) || may_touch(call, &format!("auth/{path}")));
-    all.secret.retain(|path, _| may_touch(call, path));
+    let acl = acl(call)?;
+    all.auth.retain(|path, _| is_public(path) || may_touch(&acl, &call.scope, &format!("auth/{path}")));
+    all.secret.retain(|path, _| may_touch(&acl, &call.scope, path));
     Ok(Plan::Reply(Reply::data(&all)?))
 }
 
-/// Whether the caller may do anything below `path`: everything as root, and what everybody may in its own namespace.
-fn may_touch(call: &Call<'_>, path: &str) -> bool {
-    let Some(caller) = &call.caller else { return false };
-    let default = || {
-        caller.scope == call.scope
-            && caller.policies.iter().any(|policy| policy == DEFAULT_POLICY)
-            && matches!(path, "auth/token/" | "cubbyhole/" | "identity/" | "sys/")
-    };
-    (caller.is_root() && caller.scope.contains(&call.scope)) || default()
+/// What the caller may do; nothing at all where its token is not from here or above.
+fn acl(call: &mut Call<'_>) -> Result<Acl, Error> {
+    let caller = call.caller()?.clone();
+    if !caller.scope.contains(&call.scope) {
+        return Ok(Acl::default());
+    }
+    Ok(access::acl(call.tx, call.access, call.engine, &caller)?)
+}
+
+/// Whether the caller may do anything below `path`.
+fn may_touch(acl: &Acl, scope: &Scope, path: &str) -> bool {
+    acl.reaches(&format!("{}{path}", scope.path))
 }
 
 fn read(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -73,7 +78,7 @@ fn read(call: &mut Call<'_>) -> Result<Plan, Error> {
     let (all, wanted, place) = all;
     let found = all.into_iter().find(|(mount, _)| wanted.starts_with(mount.as_str()));
     let (mount, mut shown) = found.ok_or_else(denied)?;
-    if !may_touch(call, &format!("{place}{mount}")) {
+    if !may_touch(&acl(call)?, &call.scope, &format!("{place}{mount}")) {
         return Err(denied());
     }
     if let Value::Object(members) = &mut shown {
@@ -90,9 +95,10 @@ struct Namespaces {
 
 /// The namespaces right below that the caller may enter.
 fn below(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let may = call.caller()?.is_root() && call.caller()?.scope.contains(&call.scope);
-    let children = if may { namespaces::list(call.tx, call.access, &call.scope)? } else { Vec::new() };
+    let acl = acl(call)?;
+    let children = namespaces::list(call.tx, call.access, &call.scope)?;
+    let open = children.iter().filter(|namespace| acl.reaches(&namespace.scope.path));
     let name = |path: &str| path.strip_prefix(&call.scope.path).unwrap_or(path).to_owned();
-    let keys = children.iter().map(|namespace| name(&namespace.scope.path)).collect();
+    let keys = open.map(|namespace| name(&namespace.scope.path)).collect();
     Ok(Plan::Reply(Reply::data(&Namespaces { keys })?))
 }

@@ -31,7 +31,8 @@ pub(super) const ROUTES: &[Route] = &[
         with_token_fields![PASSWORD, PASSWORD_HASH],
         &[(Capability::Read, read), (Capability::Update, write), (Capability::Delete, delete)],
     )
-    .wording(Wording::Early),
+    .wording(Wording::Early)
+    .exists(user_exists),
     Route::new("users/{username:word}/password", &[PASSWORD, PASSWORD_HASH], &[(Capability::Update, set_password)]),
     Route::new("users/{username:word}/policies", POLICIES, &[(Capability::Update, set_policies)]),
     Route::new("login/{username:word}", &[PASSWORD], &[(Capability::Update, login)]).open(),
@@ -52,8 +53,7 @@ fn named(call: &Call<'_>) -> Result<(Accessor, String), Error> {
 }
 
 /// Whether there is the user that the path names.
-#[expect(dead_code, reason = "asked where creating is permitted apart from updating")]
-pub(super) fn user_exists(call: &mut Call<'_>) -> Result<bool, Error> {
+fn user_exists(call: &mut Call<'_>) -> Result<bool, Error> {
     let (mount, name) = named(call)?;
     Ok(userpass::get(call.tx, call.access, &mount, &name)?.is_some())
 }

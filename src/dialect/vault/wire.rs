@@ -116,6 +116,8 @@ impl Body {
             Some(Value::Object(members)) if self.at_top_level => members.clone(),
             Some(_) | None => serde_json::Map::new(),
         };
+        // What a caller names may be called like a member of the envelope's own, which must not be there twice.
+        let beside = beside.into_iter().filter(|(name, _)| !ENVELOPE.contains(&name.as_str())).collect();
         let warnings = Some(self.warnings).filter(|warnings| !warnings.is_empty());
         Envelope { data: self.data, warnings, auth: self.auth, beside, ..Envelope::new(request_id) }.to_text()
     }
@@ -197,6 +199,10 @@ pub(super) fn to_value(data: &impl Serialize) -> Result<Value, Error> {
 fn unwritable(error: serde_json::Error) -> Error {
     crate::storage::Error::Backend(error.into()).into()
 }
+
+/// The members of [`Envelope`].
+const ENVELOPE: [&str; 8] =
+    ["request_id", "lease_id", "renewable", "lease_duration", "data", "wrap_info", "warnings", "auth"];
 
 #[derive(Serialize)]
 struct Envelope<'a, D> {

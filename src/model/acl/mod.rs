@@ -80,6 +80,11 @@ impl Acl {
         (exact, prefixes)
     }
 
+    /// Whether anything is granted for a path that begins with the segments of `place`.
+    pub fn reaches(&self, place: &str) -> bool {
+        self.root || self.rules().any(|(pattern, rule)| rule.grants_something() && pattern::reaches(&pattern, place))
+    }
+
     /// Every rule that counts now, with its whole path filled in.
     fn rules(&self) -> impl Iterator<Item = (Cow<'_, str>, &Rule)> {
         let all = self.policies.iter().flat_map(|(prefix, rules)| rules.0.iter().map(move |rule| (prefix, rule)));
@@ -204,6 +209,19 @@ mod tests {
             );
         }
         assert_eq!(can(&acl(&[policy]), "b"), "read");
+    }
+
+    #[test]
+    fn what_is_granted_below_a_place_reaches_it() {
+        let reaches =
+            |path: &str, word: &str| acl(&[&format!("path \"{path}\" {{ policy = \"{word}\" }}")]).reaches("auth/x/");
+        for path in ["auth/x/users", "auth/x/*", "auth/*", "*", "auth/+/login", "+/x/", "auth/x*", "a*", "auth/+/*"] {
+            assert!(reaches(path, "read") && !reaches(path, "deny"), "{path}");
+        }
+        for path in ["auth/x", "auth/xy/*", "auth/y/*", "au/*", "+/y/*", "auth"] {
+            assert!(!reaches(path, "read"), "{path}");
+        }
+        assert!(Acl::root().reaches("auth/x/"));
     }
 
     #[test]

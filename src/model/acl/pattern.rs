@@ -36,6 +36,20 @@ pub(super) fn fits(pattern: &str, path: &str) -> bool {
     is_prefix || segments.next().is_none()
 }
 
+/// Whether a pattern, with wildcards or without, fits any path that begins with `place`, which ends in a slash.
+pub(super) fn reaches(pattern: &str, place: &str) -> bool {
+    let (stem, is_prefix) = pattern.strip_suffix('*').map_or((pattern, false), |stem| (stem, true));
+    let mut expected = stem.split('/').peekable();
+    for segment in place.trim_end_matches('/').split('/') {
+        match expected.next() {
+            Some(next) if is_prefix && expected.peek().is_none() => return segment.starts_with(next),
+            Some(next) if next == "+" || next == segment => {}
+            Some(_) | None => return false,
+        }
+    }
+    expected.peek().is_some()
+}
+
 /// Of several patterns with wildcards that fit, the one with the greatest rank counts: the one whose first wildcard is the latest, then one
 /// that is no prefix, then the one with the fewest `+`, then the longest, then the last in the alphabet.
 pub(super) fn rank(pattern: &str) -> impl Ord + use<'_> {

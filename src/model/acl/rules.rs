@@ -96,6 +96,13 @@ pub struct Rule {
     pub(super) pagination_limit: Option<u64>,
 }
 
+impl Rule {
+    /// Whether it grants anything at all.
+    pub(super) fn grants_something(&self) -> bool {
+        !self.capabilities.is_empty() && !self.capabilities.contains(&Capability::Deny)
+    }
+}
+
 /// What a policy says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rules(pub(super) Vec<Rule>);
