@@ -56,6 +56,8 @@ fn nothing_in_the_database_file_can_be_read() {
     let method = server.call("POST", "identity/mfa/method/totp", &method).text("data.method_id");
     let duo = json!({ "secret_key": "duo-marmalade", "integration_key": "duo-gooseberry", "api_hostname": "api-snapdragon.example" });
     server.call("POST", "identity/mfa/method/duo", &duo);
+    let policy = json!({ "policy": "path \"identity/entity/name/bilberry\" { policy = \"read\" }" });
+    server.call("POST", "sys/policies/acl/honeysuckle", &policy);
     let entity =
         json!({ "name": "Bartholomew Wren", "metadata": { "mobile": "+441632960961" }, "policies": ["bellringers"] });
     let entity = server.call("POST", "identity/entity", &entity).text("data.id");
@@ -106,6 +108,8 @@ fn nothing_in_the_database_file_can_be_read() {
         "mulberry",
         "sycamore",
         "argon2id",
+        "bilberry",
+        "honeysuckle",
     ]
     .map(|text| (text, text.as_bytes().to_vec()))
     .into();

@@ -21,6 +21,7 @@ mod logins;
 mod mfa;
 mod scenarios;
 mod stand_in;
+mod policies;
 mod storage;
 mod support;
 mod token_roles;

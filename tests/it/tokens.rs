@@ -183,7 +183,7 @@ fn a_token_that_speaks_for_an_entity_and_may_enrol_enrols_it_and_nobody_else() {
 }
 
 /// Until there are logins, no request makes a token that speaks for an entity: this test makes one by hand.
-fn speak_for(server: &Server, token: &str, entity: &str) {
+pub(crate) fn speak_for(server: &Server, token: &str, entity: &str) {
     let (access, text, entity) = (server.engine.access().unwrap(), token.to_owned(), EntityId::new(entity));
     let job = server.engine.store.write(START, move |tx| {
         let mut token = tokens::authenticate(tx, &access, &text)?.unwrap();

@@ -136,7 +136,7 @@ mod tests {
             (r#"{"ISSUER":"corp-1"}"#, false),
             (r#"{"issuer":"corp-1","Issuer":"other"}"#, false),
             (r#"{"issuer":["corp-1"]}"#, false),
-            (r#"{}"#, false),
+            ("{}", false),
         ] {
             assert_eq!(admits(&[rule], sent), admitted, "{sent}");
         }
@@ -153,7 +153,7 @@ mod tests {
             (r#"{"policies":[["admin"]]}"#, false),
             (r#"{"policies":"7"}"#, false),
             (r#"{"id":1}"#, false),
-            (r#"{}"#, true),
+            ("{}", true),
         ] {
             assert_eq!(admits(&[rule], sent), admitted, "{sent}");
         }

@@ -258,9 +258,10 @@ impl<'a> Parser<'a> {
             }
             lines.push(line);
         }
-        let blanks = |line: &&str| line.len().saturating_sub(line.trim_start().len());
-        let cut = if indented { lines.iter().map(|line| blanks(&line)).min().unwrap_or(0) } else { 0 };
-        Ok(Node::Text(lines.iter().map(|line| format!("{}\n", line.get(cut..).unwrap_or_default())).collect()))
+        let blanks = |line: &str| line.len().saturating_sub(line.trim_start().len());
+        let cut = if indented { lines.iter().map(|line| blanks(line)).min().unwrap_or(0) } else { 0 };
+        let text = lines.iter().flat_map(|line| [line.get(cut..).unwrap_or_default(), "\n"]).collect();
+        Ok(Node::Text(text))
     }
 }
 

@@ -192,30 +192,26 @@ fn from_json(text: &str) -> Result<Vec<Member>, SyntaxError> {
     let Node::Object(members) = node else { return Err(broken(1, 1)) };
     let mut flat = Vec::new();
     for member in members {
-        match member.value {
-            Node::Object(labels) if is_called_by(&member.keys, "path") => flat.extend(labels.into_iter().map(labelled)),
-            Node::List(items) if is_called_by(&member.keys, "path") => {
+        match (is_called(&member, "path"), &member.value) {
+            (true, Node::Object(labels)) => flat.extend(labels.iter().map(labelled)),
+            (true, Node::List(items)) => {
                 for item in items {
                     let Node::Object(labels) = item else { return Err(broken(1, 1)) };
-                    flat.extend(labels.into_iter().map(labelled));
+                    flat.extend(labels.iter().map(labelled));
                 }
             }
-            value => flat.push(Member { value, ..member }),
+            (true | false, _) => flat.push(member),
         }
     }
     Ok(flat)
 }
 
-fn labelled(member: Member) -> Member {
-    Member { keys: std::iter::once("path".into()).chain(member.keys).collect(), ..member }
+fn labelled(member: &Member) -> Member {
+    Member { keys: [&["path".to_owned()], member.keys.as_slice()].concat(), ..member.clone() }
 }
 
 fn is_called(member: &Member, name: &str) -> bool {
-    is_called_by(&member.keys, name)
-}
-
-fn is_called_by(keys: &[String], name: &str) -> bool {
-    keys.first().is_some_and(|key| key == name)
+    member.keys.first().is_some_and(|key| key == name)
 }
 
 fn unknown(members: &[Member], known: &[&str]) -> Vec<(String, usize)> {
@@ -253,10 +249,10 @@ fn rule(path: &str, body: &Node) -> Result<Rule, RuleFault> {
         allowed: values(of("allowed_parameters"), "allowed_parameters")?,
         denied: values(of("denied_parameters"), "denied_parameters")?,
         required: texts(of("required_parameters"), "required_parameters", str::to_lowercase)?,
-        min_wrapping_ttl: span(of("min_wrapping_ttl").last(), "min_wrapping_ttl")?,
-        max_wrapping_ttl: span(of("max_wrapping_ttl").last(), "max_wrapping_ttl")?,
-        expires_at: moment(of("expiration").last())?,
-        pagination_limit: count(of("pagination_limit").last())?,
+        min_wrapping_ttl: span(of("min_wrapping_ttl").next_back(), "min_wrapping_ttl")?,
+        max_wrapping_ttl: span(of("max_wrapping_ttl").next_back(), "max_wrapping_ttl")?,
+        expires_at: moment(of("expiration").next_back())?,
+        pagination_limit: count(of("pagination_limit").next_back())?,
     };
     if path.contains("+*") {
         return Err(RuleFault::Wildcards);
