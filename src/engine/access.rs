@@ -1,18 +1,12 @@
 //! Who may do what: the policies of a token and of whom it speaks for, as they are at this moment.
 
-use std::collections::BTreeMap;
-
-use super::{Access, Engine, Error, identity, policies};
-use crate::id::EntityId;
+use super::{Access, Engine, Error, groups, identity, policies};
 use crate::model::acl::{self, Acl, Identity};
-use crate::model::group::Group;
+use crate::model::entity::Entity;
 use crate::model::namespace::Scope;
 use crate::model::token::{ROOT_POLICY, Token};
 use crate::storage::Tx;
-use crate::storage::tables::{
-    ALIAS_BY_ENTITY, ALIASES, ENTITIES, GROUP_BY_ENTITY, GROUP_BY_MEMBER, GROUPS, alias_entity_key, entity_key,
-    group_entity_key, group_member_key,
-};
+use crate::storage::tables::{ALIAS_BY_ENTITY, ALIASES, ENTITIES, alias_entity_key, entity_key};
 
 /// What a request wants to do with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,12 +88,8 @@ pub fn acl(tx: &mut dyn Tx, access: &Access, engine: &Engine, token: &Token) -> 
         }
     }
     let who = match entity {
-        Some(entity) if said.iter().any(|(_, rules)| rules.has_templates()) => {
-            let (aliases, groups) = (aliases_of(tx, access, &entity.id)?, groups_of(tx, access, &entity.id)?);
-            let (id, name) = (entity.id.to_string(), entity.name);
-            Some(Identity { id, name, metadata: entity.metadata.unwrap_or_default(), aliases, groups })
-        }
-        Some(_) | None => None,
+        Some(entity) => Some(identity_of(tx, access, entity, |what| said.iter().any(|(_, rules)| rules.asks(what)))?),
+        None => None,
     };
     Ok(Acl::new(said, who, tx.now()))
 }
@@ -123,34 +113,38 @@ fn rules(tx: &mut dyn Tx, access: &Access, engine: &Engine, scope: &Scope, name:
     Ok(Some((scope.path.clone(), rules)))
 }
 
-fn aliases_of(tx: &mut dyn Tx, access: &Access, entity: &EntityId) -> Result<Vec<acl::Alias>, Error> {
-    let aliases = ALIASES.find_all(tx, access, ALIAS_BY_ENTITY, alias_entity_key(access, entity))?;
-    let known = aliases.into_iter().map(|alias| acl::Alias {
-        accessor: alias.mount.to_string(),
-        id: alias.id.to_string(),
-        name: alias.name,
-        metadata: alias.metadata.unwrap_or_default(),
-        custom_metadata: alias.custom_metadata.unwrap_or_default(),
-    });
-    Ok(known.collect())
-}
-
-/// The groups that an entity is in, by itself or through other groups.
-fn groups_of(tx: &mut dyn Tx, access: &Access, entity: &EntityId) -> Result<Vec<acl::Group>, Error> {
-    let mut found: BTreeMap<_, Group> = BTreeMap::new();
-    let mut new = GROUPS.find_all(tx, access, GROUP_BY_ENTITY, group_entity_key(access, entity))?;
-    while let Some(group) = new.pop() {
-        if !found.contains_key(&group.id) {
-            new.extend(GROUPS.find_all(tx, access, GROUP_BY_MEMBER, group_member_key(access, &group.id))?);
-            found.insert(group.id.clone(), group);
-        }
+/// What templates may say of an entity; its aliases and groups only if they are asked for.
+fn identity_of(
+    tx: &mut dyn Tx,
+    access: &Access,
+    entity: Entity,
+    asks: impl Fn(&str) -> bool,
+) -> Result<Identity, Error> {
+    let mut known = Identity {
+        id: entity.id.to_string(),
+        name: entity.name,
+        metadata: entity.metadata.unwrap_or_default(),
+        ..Identity::default()
+    };
+    if asks("identity.entity.aliases.") {
+        let aliases = ALIASES.find_all(tx, access, ALIAS_BY_ENTITY, alias_entity_key(access, &entity.id))?;
+        known.aliases.extend(aliases.into_iter().map(|alias| acl::Alias {
+            accessor: alias.mount.to_string(),
+            id: alias.id.to_string(),
+            name: alias.name,
+            metadata: alias.metadata.unwrap_or_default(),
+            custom_metadata: alias.custom_metadata.unwrap_or_default(),
+        }));
     }
-    let known = found.into_values().map(|group| acl::Group {
-        id: group.id.to_string(),
-        name: group.name,
-        metadata: group.metadata.unwrap_or_default(),
-    });
-    Ok(known.collect())
+    if asks("identity.groups.") {
+        let groups = groups::of_entity(tx, access, &entity.id)?.into_iter().map(|member| member.group);
+        known.groups.extend(groups.map(|group| acl::Group {
+            id: group.id.to_string(),
+            name: group.name,
+            metadata: group.metadata.unwrap_or_default(),
+        }));
+    }
+    Ok(known)
 }
 
 #[cfg(test)]

@@ -179,9 +179,9 @@ impl Rules {
         if rules.len() > MOST_RULES { Err(Fault::TooManyRules) } else { Ok(Self(rules)) }
     }
 
-    /// Whether any of it depends on who the caller is.
-    pub fn has_templates(&self) -> bool {
-        self.0.iter().any(|rule| rule.path.has_slots())
+    /// Whether any of it depends on what is known of the caller under a name that begins with `what`.
+    pub fn asks(&self, what: &str) -> bool {
+        self.0.iter().any(|rule| rule.path.asks(what))
     }
 }
 

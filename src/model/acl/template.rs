@@ -133,9 +133,9 @@ impl Template {
         (!rest.contains("}}")).then_some(Self { pieces })
     }
 
-    /// Whether there is anything to fill in.
-    pub fn has_slots(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(_)))
+    /// Whether anything is to be filled in whose name begins with `what`.
+    pub(super) fn asks(&self, what: &str) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Slot(slot) if slot.starts_with(what)))
     }
 
     /// The path behind `prefix`, filled in; `None` if something for it is not known or would widen it.
@@ -244,7 +244,9 @@ mod tests {
         for broken in ["a{{x", "a}}", "a}}{{x}}", "{{x}}}}", "{{a"] {
             assert!(Template::parse(broken).is_none(), "{broken}");
         }
-        assert!(!Template::parse("a{b}c").unwrap().has_slots());
+        assert!(!Template::parse("a{b}c").unwrap().asks(""));
+        let template = Template::parse("a/{{ identity.entity.name}}").unwrap();
+        assert!(template.asks("identity.entity.") && !template.asks("identity.groups."));
         assert_eq!(Template::parse("a").unwrap().fill("ns/", None).unwrap(), "ns/a");
     }
 }
