@@ -153,6 +153,32 @@ fn a_reply_that_must_be_wrapped_is_not_given_in_the_open() {
     write(&server, "", "wrapped", policy);
     let holder = token(&server, "", &["wrapped"]);
     assert_eq!(as_token(&server, &holder, "POST", "identity/entity", &json!({})).status, 403);
+    let wrapped = |ttl| {
+        let headers = [("X-Vault-Token", holder.as_str()), ("X-Vault-Wrap-TTL", ttl)];
+        server.ask("POST", "identity/entity", &headers, "{}")
+    };
+    assert_eq!(wrapped("59").error(), DENIED);
+    assert_eq!(wrapped("60").at("wrap_info.ttl"), &json!(60));
+}
+
+#[test]
+fn creating_is_permitted_apart_from_changing() {
+    let server = Server::start();
+    server.call("POST", "sys/auth/userpass", &json!({ "type": "userpass" }));
+    let paths = ["auth/userpass/users/*", "auth/token/roles/*"];
+    for (name, capability) in [("maker", "create"), ("changer", "update")] {
+        let rules = paths.map(|path| format!("path \"{path}\" {{ capabilities = [\"{capability}\"] }}"));
+        write(&server, "", name, &rules.concat());
+    }
+    let (maker, changer) = (token(&server, "", &["maker"]), token(&server, "", &["changer"]));
+    let post = |token, path| as_token(&server, token, "POST", path, &json!({ "password": "p" })).status;
+    for path in ["auth/userpass/users/new", "auth/token/roles/new"] {
+        assert_eq!(post(&changer, path), 403, "{path} is not there to be changed");
+        assert_eq!(post(&maker, path), 204, "{path}");
+        assert_eq!(post(&maker, path), 403, "{path} is there by now");
+        assert_eq!(post(&changer, path), 204, "{path}");
+    }
+    assert_eq!(post(&maker, "auth/userpass/users/NEW"), 403, "whatever the case");
 }
 
 #[test]

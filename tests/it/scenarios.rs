@@ -23,15 +23,10 @@ const NOT_SERVED: &[(&str, &[usize])] = &[
     // There are no login enforcements.
     ("envelope", &[25]),
     ("namespaced-methods", &[34, 35, 36, 37, 38, 39, 40, 41, 42]),
-    // There are no auth mounts.
-    ("namespaced-methods", &[30, 31, 32, 33]),
-    ("totp-generate", &[1, 2, 3, 4, 5]),
-    ("verify", &[7, 8, 9]),
-    // They need the token or the entity of a login.
-    ("totp-generate", &[11, 13, 14, 15, 16, 17, 18, 19, 20, 21, 27, 32, 33, 34, 35, 36, 38]),
-    ("verify", &[10, 12, 13, 14, 15, 16, 17, 18, 19]),
-    // They answer well, but with the first id instead of the second, since a login before them gave none.
-    ("totp-generate", &[6, 7, 8, 26, 37]),
+    ("acl-paths", &[16, 19, 21, 29]),
+    ("acl-templates", &[14, 18]),
+    // They answer well, but with the id before, since an enforcement would have one.
+    ("acl-paths", &[31, 41]),
 ];
 
 /// The scenarios in a directory, by name.
