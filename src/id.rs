@@ -54,6 +54,10 @@ text_id! {
     MethodId
 }
 text_id! {
+    /// A login enforcement: a lower-case UUID.
+    EnforcementId
+}
+text_id! {
     /// The public handle of a token, good for managing it but not for using it.
     Accessor
 }
@@ -120,6 +124,13 @@ impl NamespaceId {
 }
 
 impl MethodId {
+    /// A new id.
+    pub fn fresh(entropy: &dyn Entropy) -> Self {
+        Self(entropy.uuid().to_string())
+    }
+}
+
+impl EnforcementId {
     /// A new id.
     pub fn fresh(entropy: &dyn Entropy) -> Self {
         Self(entropy.uuid().to_string())

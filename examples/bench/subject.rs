@@ -317,6 +317,7 @@ fn the_method() -> Method {
         key_size: 20,
         qr_size: 200,
         max_validation_attempts: 5,
+        self_enrolment: false,
     };
     Method { id: MethodId::new(METHOD), scope: Scope::root(), name: String::new(), settings: Settings::Totp(settings) }
 }

@@ -15,7 +15,8 @@ use crate::storage::tables::{ENROLMENTS, GUARDS, enrolment_key};
 /// An authenticator that is ready to be bound: drawn, but not yet stored.
 #[derive(Clone)]
 pub struct Draft {
-    enrolment: Enrolment,
+    /// What it would be.
+    pub(super) enrolment: Enrolment,
     scope: Scope,
     /// The key URI that carries the secret to an authenticator app: shown once.
     pub key_uri: Secret<String>,

@@ -1,18 +1,27 @@
-//! Logins: what follows a first factor that was proven. The entity is found or made, and then gets a token.
+//! Logins: what follows a first factor that was proven. The entity is found or made, and gets a token, at once or when everything else that
+//! is asked of it is proven too.
 
 use std::collections::BTreeMap;
 
+use super::requirements::{self, Attempts, Constraint, Offer, Outcome, Unsatisfied};
 use super::tokens::{self, Created, FreshToken};
-use super::{Access, Error, entities};
+use super::{Access, Error, enforcements, entities, lockout, mounts};
+use crate::delivery::gateway::PushQuestion;
 use crate::entropy::Entropy;
-use crate::id::{AliasId, EntityId};
+use crate::id::{Accessor, AliasId, EntityId};
 use crate::model::alias::Alias;
+use crate::model::clock_guard::ClockGuard;
+use crate::model::enforcement::Enforcement;
 use crate::model::entity::Entity;
 use crate::model::login::Login;
 use crate::model::mount::{Mount, TokenSettings};
 use crate::model::namespace::Scope;
+use crate::model::pending::PendingLogin;
+use crate::secret::Secret;
 use crate::storage::Tx;
-use crate::storage::tables::{ALIAS_BY_NAME, ALIASES, ENTITIES, alias_name_key, entity_key};
+use crate::storage::tables::{
+    ALIAS_BY_NAME, ALIASES, ENTITIES, PENDING_LOGINS, alias_name_key, entity_key, pending_login_key,
+};
 
 /// A first factor that has been proven in a mount.
 #[derive(Clone)]
@@ -29,6 +38,8 @@ pub struct FirstFactor {
     pub metadata: BTreeMap<String, String>,
     /// What the user's or role's record says about the token.
     pub token: TokenSettings,
+    /// What the caller offers beside it, in case more is asked.
+    pub offer: Option<Offer>,
     /// What a login draws from chance.
     pub fresh: Fresh,
 }
@@ -44,6 +55,8 @@ pub struct Fresh {
     pub alias: AliasId,
     /// The token.
     pub token: FreshToken,
+    /// What its client shows, if the login has to wait: 122 bits.
+    pub request_id: Secret<String>,
 }
 
 impl Fresh {
@@ -54,21 +67,38 @@ impl Fresh {
             entity_name: entities::fresh_name(entropy, scope),
             alias: AliasId::fresh(entropy, &scope.id),
             token: FreshToken::draw(entropy, scope),
+            request_id: Secret::new(entropy.uuid().to_string()),
         }
     }
 }
 
 /// What a first factor comes to.
 pub enum Admission {
-    /// Nothing else is asked: the token.
+    /// Nothing else is asked, or it was offered with the first factor: the token.
     Token(Box<Created>),
+    /// Nothing else is asked, although something was offered: the token.
+    Unasked(Box<Created>),
+    /// More is asked: the login waits.
+    Requirement(Requirement),
+    /// More is asked, and what was offered does not do. The caller is not told more.
+    Refused(Unsatisfied),
 }
 
-/// Let somebody in whose first factor is proven.
+/// What is asked of a login that waits.
+pub struct Requirement {
+    /// Shows that one is the login's client: whoever has it may answer.
+    pub request_id: Secret<String>,
+    /// What is asked: all of it.
+    pub constraints: Vec<Constraint>,
+}
+
+/// Let somebody in whose first factor is proven, or say what else they must prove.
+///
+/// What is offered with the first factor is evaluated here rather than on a snapshot, because the entity may only be made here.
 ///
 /// # Errors
 /// [`Error::Denied`] when the entity is disabled.
-pub fn admit(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor) -> Result<Admission, Error> {
+pub fn admit(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor, clock: ClockGuard) -> Result<Admission, Error> {
     let entity = entity_of(tx, access, proven)?;
     if entity.disabled {
         return Err(Error::Denied);
@@ -85,19 +115,173 @@ pub fn admit(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor) -> Result<A
         metadata: proven.metadata.clone(),
         token: proven.token.clone(),
     };
-    Ok(Admission::Token(Box::new(tokens::issue(tx, access, &login, &proven.fresh.token)?)))
+    let asked = enforcements::applying(tx, access, &login)?;
+    match &proven.offer {
+        None if asked.is_empty() => Ok(Admission::Token(complete(tx, access, &login, &proven.fresh.token)?)),
+        Some(_) if asked.is_empty() => Ok(Admission::Unasked(complete(tx, access, &login, &proven.fresh.token)?)),
+        None => wait(tx, access, login, &asked, &proven.fresh.request_id).map(Admission::Requirement),
+        Some(offer) => {
+            let attempts = requirements::evaluate(tx, access, &asked, &login, None, offer)?;
+            match requirements::settle(tx, access, &asked, None, &attempts, clock)? {
+                Outcome::Satisfied => Ok(Admission::Token(complete(tx, access, &login, &proven.fresh.token)?)),
+                Outcome::Unsatisfied(unsatisfied) => Ok(Admission::Refused(unsatisfied)),
+            }
+        }
+    }
+}
+
+/// Let a login wait for what is `asked`.
+fn wait(
+    tx: &mut dyn Tx,
+    access: &Access,
+    login: Login,
+    asked: &[Enforcement],
+    request_id: &Secret<String>,
+) -> Result<Requirement, Error> {
+    let constraints = requirements::constraints(tx, access, &login, asked)?;
+    let pending = PendingLogin {
+        key: pending_login_key(access, request_id.expose()),
+        login,
+        created_at: tx.now(),
+        drafts: Vec::new(),
+        drafted: 0,
+    };
+    PENDING_LOGINS.put(tx, access, &pending)?;
+    Ok(Requirement { request_id: request_id.clone(), constraints })
+}
+
+/// Make the token of a login of which everything is proven: the one way there. Its earlier failures are forgiven only now.
+fn complete(tx: &mut dyn Tx, access: &Access, login: &Login, fresh: &FreshToken) -> Result<Box<Created>, Error> {
+    lockout::clear(tx, access, &login.mount, &login.name)?;
+    tokens::issue(tx, access, login, fresh).map(Box::new)
+}
+
+/// The login that waits under `request_id`, in `scope` itself, if whoever logs in may still do so.
+///
+/// # Errors
+/// [`Error::UnknownLogin`]; [`Error::Denied`] when the entity is gone or disabled, or the mount is gone.
+pub(super) fn waiting(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    request_id: &Secret<String>,
+) -> Result<PendingLogin, Error> {
+    let now = tx.now();
+    let found = PENDING_LOGINS.get(tx, access, pending_login_key(access, request_id.expose()))?;
+    let pending = found
+        .filter(|pending| pending.waits_at(now) && pending.login.scope.id == scope.id)
+        .ok_or(Error::UnknownLogin)?;
+    let entity = ENTITIES.get(tx, access, entity_key(access, &pending.login.entity))?;
+    if entity.is_none_or(|entity| entity.disabled) || mounts::by_accessor(tx, access, &pending.login.mount)?.is_none() {
+        return Err(Error::Denied);
+    }
+    Ok(pending)
+}
+
+/// An answer to what a waiting login was asked, evaluated and to be settled.
+#[derive(Clone)]
+pub struct Validation {
+    scope: Scope,
+    request_id: Secret<String>,
+    attempts: Attempts,
+    /// What is drawn from chance for the token.
+    fresh: FreshToken,
+}
+
+/// What answering came to.
+pub enum Validated {
+    /// Everything is proven: the token. The login waits no longer.
+    Token(Box<Created>),
+    /// Something is not; the login still waits, no longer than before.
+    Refused(Unsatisfied),
+}
+
+/// What providers have to be asked before what is offered for the login that waits under `request_id` can be considered.
+///
+/// # Errors
+/// As [`consider`].
+pub fn questions(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    request_id: &Secret<String>,
+    offer: &Offer,
+    nonce: &str,
+) -> Result<Vec<PushQuestion>, Error> {
+    let pending = waiting(tx, access, scope, request_id)?;
+    let asked = asked_of(tx, access, &pending.login)?;
+    let entity = ENTITIES.get(tx, access, entity_key(access, &pending.login.entity))?.ok_or(Error::Denied)?;
+    requirements::questions(tx, access, &asked, &entity, offer, nonce)
+}
+
+/// Evaluate, on a snapshot, what is offered for the login that waits under `request_id`.
+///
+/// # Errors
+/// [`Error::UnknownLogin`], [`Error::Denied`], [`Error::NothingEnforced`].
+pub fn consider(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    request_id: Secret<String>,
+    offer: &Offer,
+    fresh: FreshToken,
+) -> Result<Validation, Error> {
+    let pending = waiting(tx, access, scope, &request_id)?;
+    let asked = asked_of(tx, access, &pending.login)?;
+    let attempts = requirements::evaluate(tx, access, &asked, &pending.login, Some(&pending), offer)?;
+    Ok(Validation { scope: scope.clone(), request_id, attempts, fresh })
+}
+
+/// Settle a validation in the serial order of writes. Whether the login still waits, who logs in and what is asked of them is looked at
+/// again; a login is completed once.
+///
+/// # Errors
+/// As [`consider`].
+pub fn validate(
+    tx: &mut dyn Tx,
+    access: &Access,
+    validation: &Validation,
+    clock: ClockGuard,
+) -> Result<Validated, Error> {
+    let pending = waiting(tx, access, &validation.scope, &validation.request_id)?;
+    let asked = asked_of(tx, access, &pending.login)?;
+    match requirements::settle(tx, access, &asked, Some(&pending), &validation.attempts, clock)? {
+        Outcome::Satisfied => {
+            PENDING_LOGINS.delete(tx, pending.key)?;
+            complete(tx, access, &pending.login, &validation.fresh).map(Validated::Token)
+        }
+        Outcome::Unsatisfied(unsatisfied) => Ok(Validated::Refused(unsatisfied)),
+    }
+}
+
+/// The enforcements that apply to a login that waits for one. Where none is left, a token for nothing is not what was agreed.
+fn asked_of(tx: &mut dyn Tx, access: &Access, login: &Login) -> Result<Vec<Enforcement>, Error> {
+    let asked = enforcements::applying(tx, access, login)?;
+    if asked.is_empty() { Err(Error::NothingEnforced) } else { Ok(asked) }
 }
 
 /// The entity that the caller is, made with its alias if it is seen for the first time.
 fn entity_of(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor) -> Result<Entity, Error> {
-    let (mount, fresh, now) = (&proven.mount, &proven.fresh, tx.now());
-    let key = alias_name_key(access, &mount.accessor, &proven.name);
+    entity_called(tx, access, &proven.mount.scope, &proven.mount.accessor, &proven.name, &proven.fresh)
+}
+
+/// The entity that is called `name` in `mount`, made with its alias if there is none yet.
+pub(super) fn entity_called(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    mount: &Accessor,
+    name: &str,
+    fresh: &Fresh,
+) -> Result<Entity, Error> {
+    let now = tx.now();
+    let key = alias_name_key(access, mount, name);
     if let Some(alias) = ALIASES.find_one(tx, access, ALIAS_BY_NAME, key)? {
         return ENTITIES.get(tx, access, entity_key(access, &alias.entity))?.ok_or(Error::Denied);
     }
     let entity = Entity {
         id: fresh.entity.clone(),
-        scope: mount.scope.clone(),
+        scope: scope.clone(),
         name: fresh.entity_name.clone(),
         metadata: None,
         policies: Vec::new(),
@@ -108,10 +292,10 @@ fn entity_of(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor) -> Result<E
     };
     let alias = Alias {
         id: fresh.alias.clone(),
-        scope: mount.scope.clone(),
+        scope: scope.clone(),
         entity: entity.id.clone(),
-        mount: mount.accessor.clone(),
-        name: proven.name.clone(),
+        mount: mount.clone(),
+        name: name.into(),
         metadata: None,
         custom_metadata: None,
         merged_from: Vec::new(),

@@ -1,6 +1,6 @@
 //! Methods: set up, shown, deleted.
 
-use super::{Access, Error};
+use super::{Access, Error, enforcements};
 use crate::id::MethodId;
 use crate::model::method::{Kind, LONGEST_TEXT, Method, Settings};
 use crate::model::namespace::Scope;
@@ -102,7 +102,7 @@ pub fn list(tx: &mut dyn Tx, access: &Access, scope: &Scope, kind: Option<Kind>)
 /// Delete a method. Its secrets are useless at once and destroyed in batches; nothing happens when there is no such method.
 ///
 /// # Errors
-/// [`Error::OtherKind`], [`Error::OtherNamespace`]; then nothing is changed.
+/// [`Error::OtherKind`], [`Error::OtherNamespace`], [`Error::MethodInUse`]; then nothing is changed.
 pub fn delete(tx: &mut dyn Tx, access: &Access, scope: &Scope, kind: Kind, id: &MethodId) -> Result<(), Error> {
     let Some(method) = get(tx, access, id)? else { return Ok(()) };
     if method.settings.kind() != kind {
@@ -110,6 +110,9 @@ pub fn delete(tx: &mut dyn Tx, access: &Access, scope: &Scope, kind: Kind, id: &
     }
     if method.scope != *scope {
         return Err(Error::OtherNamespace);
+    }
+    if let Some(enforcement) = enforcements::naming(tx, access, id)? {
+        return Err(Error::MethodInUse(enforcement.id));
     }
     METHODS.delete(tx, method_key(access, id))?;
     Ok(PURGES.put(tx, access, &Purge::Method(id.clone()))?)

@@ -3,9 +3,10 @@
 //! A verb reads, decides and writes through [`Tx`](crate::storage::Tx), and returns what happened. It knows no HTTP and no wire format, reads
 //! no clock and calls nobody. Fresh ids and seeds come in with the command, so that a job can run twice.
 
-use crate::id::{EntityId, MethodId};
+use crate::id::{EnforcementId, EntityId, MethodId};
 use crate::model::entity::MetadataError;
 use crate::model::namespace::NameError;
+use crate::model::{mount, token_settings};
 use crate::{seal, storage};
 
 pub use crate::storage::table::Access;
@@ -13,24 +14,34 @@ pub use service::Engine;
 
 pub mod access;
 pub mod aliases;
+pub mod approle;
 pub mod clock;
+pub mod enforcements;
 pub mod enrolments;
 pub mod entities;
 pub mod group_aliases;
 pub mod groups;
 pub mod identity;
+pub mod lockout;
 pub mod logins;
 pub mod merging;
 pub mod methods;
 pub mod mounts;
 pub mod namespaces;
 mod nesting;
+pub mod passwords;
+pub mod policies;
 pub mod purging;
 pub mod pushing;
+pub mod requirements;
 pub mod sealing;
+pub mod self_enrolment;
 mod service;
+pub mod token_roles;
 pub mod tokens;
+pub mod userpass;
 pub mod verification;
+pub mod wrapping;
 
 /// Why a command was not carried out. Nothing was changed. A wrong passcode is not among these: that is an outcome.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +117,32 @@ pub enum Error {
     #[error("an entity of the merge is not there")]
     MergeSource,
 
+    /// The path is that of a mount, or above or below it.
+    #[error("path is already in use at {0}")]
+    MountPathTaken(String),
+    /// No such mount.
+    #[error("no such mount")]
+    UnknownMount,
+    /// The mount's lifetimes do not go together.
+    #[error(transparent)]
+    MountLifetimes(#[from] mount::DefaultOverMax),
+
+    /// What is said about tokens does not go together.
+    #[error(transparent)]
+    TokenSettings(#[from] token_settings::Conflict),
+    /// A new user has no password.
+    #[error("a new user needs a password")]
+    NoPassword,
+    /// No such user.
+    #[error("no such user")]
+    UnknownUser,
+    /// No such role.
+    #[error("no such role")]
+    UnknownAppRole,
+    /// The role, or the secret id asked for, cannot be like that.
+    #[error("the role cannot be like that")]
+    AppRole(#[source] approle::Refusal),
+
     /// A token was asked for that must not be made.
     #[error("the token cannot be made")]
     Token(#[source] tokens::Refusal),
@@ -122,4 +159,22 @@ pub enum Error {
     /// Entities that would be merged have aliases in one mount.
     #[error("aliases of entities to be merged clash")]
     AliasClash(#[source] merging::Clash),
+    /// A login enforcement that must not be set up so.
+    #[error("the login enforcement cannot be set up")]
+    Enforcement(#[source] enforcements::Refusal),
+    /// A login enforcement names the method.
+    #[error("the method is named by the login enforcement {0}")]
+    MethodInUse(EnforcementId),
+    /// No login waits under this request id, or none that this request may see.
+    #[error("no such pending login")]
+    UnknownLogin,
+    /// Nothing is asked of a login that waits for a second factor.
+    #[error("no enforcement applies to the pending login any more")]
+    NothingEnforced,
+    /// The method is not one that may be enrolled under during this login.
+    #[error("no self-enrolment under the method {0}")]
+    NoSelfEnrolment(MethodId),
+    /// A policy was to be written or deleted that must not be.
+    #[error("the policy stays as it is")]
+    Policy(#[source] policies::Refusal),
 }

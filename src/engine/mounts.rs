@@ -1,12 +1,14 @@
-//! Auth mounts: found by path and by accessor.
+//! Auth mounts: found by path and by accessor, made, tuned, deleted with all that came of them.
+
+use std::collections::BTreeMap;
 
 use super::{Access, Error};
 use crate::id::{Accessor, NamespaceId};
-use crate::model::mount::{Mount, TOKEN_MOUNT};
+use crate::model::mount::{Changes, Mount, TOKEN_MOUNT};
 use crate::model::namespace::Scope;
 use crate::storage::Tx;
 use crate::storage::tables::{
-    MOUNT_BY_ACCESSOR, MOUNT_BY_NAMESPACE, MOUNTS, mount_accessor_key, mount_key, mount_namespace_key,
+    MOUNT_BY_ACCESSOR, MOUNT_BY_NAMESPACE, MOUNTS, PURGES, Purge, mount_accessor_key, mount_key, mount_namespace_key,
 };
 
 /// The mount that `path` lies in, and what of the path is behind the mount's own. A mount's path may have several segments; no mount's is
@@ -66,4 +68,78 @@ pub fn place(tx: &mut dyn Tx, access: &Access, scope: &Scope, accessor: &Accesso
     }
     let mount = by_accessor(tx, access, accessor)?;
     Ok(mount.map(|Mount { scope, kind, path, .. }| Place { namespace: scope.id, kind: kind.as_str(), path }))
+}
+
+/// The mount at exactly this path of a namespace.
+pub fn at(tx: &mut dyn Tx, access: &Access, scope: &Scope, path: &str) -> Result<Option<Mount>, Error> {
+    Ok(MOUNTS.get(tx, access, mount_key(access, &scope.id, path))?)
+}
+
+/// Whether the mount with this accessor is (still) there.
+pub fn exists(tx: &mut dyn Tx, access: &Access, accessor: &Accessor) -> Result<bool, Error> {
+    Ok(by_accessor(tx, access, accessor)?.is_some())
+}
+
+/// Make a mount.
+///
+/// # Errors
+/// [`Error::MountPathTaken`].
+pub fn create(tx: &mut dyn Tx, access: &Access, mount: &Mount) -> Result<(), Error> {
+    let overlaps = |there: &str| there.starts_with(&mount.path) || mount.path.starts_with(there);
+    let mut taken = list(tx, access, &mount.scope)?.into_iter().map(|there| there.path);
+    if let Some(path) = std::iter::once(TOKEN_MOUNT.to_owned()).chain(&mut taken).find(|there| overlaps(there)) {
+        return Err(Error::MountPathTaken(path));
+    }
+    let mount = Mount { created_at: tx.now(), ..mount.clone() };
+    Ok(MOUNTS.put(tx, access, &mount)?)
+}
+
+/// What is to change about a mount; `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct Tune {
+    /// What its operator says of it.
+    pub description: Option<String>,
+    /// Options that clients send and read back.
+    pub options: Option<BTreeMap<String, String>>,
+    /// Its configuration.
+    pub config: Changes,
+}
+
+/// Change the mount at this path. Tokens that it made keep what they were made with.
+///
+/// # Errors
+/// [`Error::UnknownMount`], [`Error::MountLifetimes`].
+pub fn tune(tx: &mut dyn Tx, access: &Access, scope: &Scope, path: &str, tune: &Tune) -> Result<(), Error> {
+    let mut mount = at(tx, access, scope, path)?.ok_or(Error::UnknownMount)?;
+    tune.config.apply(&mut mount.config)?;
+    if let Some(description) = &tune.description {
+        mount.description.clone_from(description);
+    }
+    if let Some(options) = &tune.options {
+        mount.options = Some(options.clone());
+    }
+    Ok(MOUNTS.put(tx, access, &mount)?)
+}
+
+/// Note that a bcrypt hash of this cost was brought along for a user of a mount.
+pub(super) fn note_bcrypt(tx: &mut dyn Tx, access: &Access, accessor: &Accessor, cost: u32) -> Result<(), Error> {
+    let mut mount = by_accessor(tx, access, accessor)?.ok_or(Error::UnknownMount)?;
+    if mount.bcrypt_cost < Some(cost) {
+        mount.bcrypt_cost = Some(cost);
+        MOUNTS.put(tx, access, &mount)?;
+    }
+    Ok(())
+}
+
+/// Delete the mount at this path, if there is one. Its tokens are no good from now on, because it is gone; their records, and its users and
+/// roles, follow in batches.
+pub fn delete(tx: &mut dyn Tx, access: &Access, scope: &Scope, path: &str) -> Result<(), Error> {
+    let Some(mount) = at(tx, access, scope, path)? else { return Ok(()) };
+    destroy(tx, access, &mount)
+}
+
+/// Remove a mount's record, and leave what it held to be destroyed.
+pub(super) fn destroy(tx: &mut dyn Tx, access: &Access, mount: &Mount) -> Result<(), Error> {
+    MOUNTS.delete(tx, mount_key(access, &mount.scope.id, &mount.path))?;
+    Ok(PURGES.put(tx, access, &Purge::Mount(mount.accessor.clone()))?)
 }

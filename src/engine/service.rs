@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::clock::{self, SharedClock};
+use super::passwords::Passwords;
+use super::policies::Memo;
 use super::{Access, Error, purging, sealing};
 use crate::delivery::gateway::{self, Gateway};
 use crate::entropy::Entropy;
@@ -25,6 +27,10 @@ pub struct Engine {
     pub time: SharedClock,
     /// Whoever asks providers.
     pub gateway: Arc<dyn Gateway>,
+    /// Where passwords are hashed and checked, a few at once.
+    pub passwords: Passwords,
+    /// What policies say, once their texts have been read.
+    pub rules: Memo,
 }
 
 /// How many records one round of housekeeping removes from a table at most.
@@ -34,7 +40,16 @@ impl Engine {
     /// An engine over `store`, sealed, that asks no providers.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         let (time, gateway) = (SharedClock::default(), Arc::new(gateway::Unconnected));
-        Self { store, seal: Seal::sealed(), clock, entropy, time, gateway }
+        Self {
+            store,
+            seal: Seal::sealed(),
+            clock,
+            entropy,
+            time,
+            gateway,
+            passwords: Passwords::new(),
+            rules: Memo::default(),
+        }
     }
 
     /// The same engine, asking providers through `gateway`.

@@ -3,25 +3,28 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Access, Error, entities, namespaces};
+use super::{Access, Error, entities, logins, mounts, namespaces};
 use crate::entropy::Entropy;
-use crate::id::{Accessor, BlindKey, NamespaceId};
+use crate::id::{Accessor, BlindKey, EntityId, NamespaceId};
 use crate::model::login::Login;
 use crate::model::namespace::Scope;
-use crate::model::token::{Ask, DEFAULT_POLICY, Kind, LONGEST_TTL, Lifetime, ROOT_POLICY, Token, normalise_policies};
+use crate::model::token::{
+    Ask, DEFAULT_POLICY, Kind, LONGEST_TTL, Lifetime, ROOT_POLICY, Token, WRAPPING_POLICY, normalise_policies,
+};
+use crate::model::token_role::{Mismatch, TokenRole};
 use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::storage::tables::{
-    PURGES, Purge, TOKEN_BY_ACCESSOR, TOKEN_BY_NAMESPACE, TOKEN_BY_PARENT, TOKENS, token_accessor_key, token_key,
-    token_namespace_key,
+    PURGES, Purge, TOKEN_BY_ACCESSOR, TOKEN_BY_NAMESPACE, TOKEN_BY_PARENT, TOKEN_ROLES, TOKENS, WRAPPINGS,
+    token_accessor_key, token_key, token_namespace_key, token_role_key,
 };
 
-/// The token with this text, if it is good at this moment: there, in a namespace that is there, made by no token that ended, and
-/// speaking for no entity that is gone or disabled.
+/// The token with this text, if it is good at this moment: there, in a namespace that is there, made by no token that ended and through no
+/// mount that is gone, and speaking for no entity that is gone or disabled.
 pub fn authenticate(tx: &mut dyn Tx, access: &Access, text: &str) -> Result<Option<Token>, Error> {
     match TOKENS.get(tx, access, token_key(access, text))? {
-        Some(token) => good(tx, access, token),
-        None => Ok(None),
+        Some(token) if !token.is_used_up() => good(tx, access, token),
+        Some(_) | None => Ok(None),
     }
 }
 
@@ -44,30 +47,53 @@ fn good(tx: &mut dyn Tx, access: &Access, mut token: Token) -> Result<Option<Tok
             Some(_) | None => return Ok(None),
         }
     }
+    if !has_mount(tx, access, &token)? {
+        return Ok(None);
+    }
     let mut above = token.parent;
     while let Some(key) = above {
-        let Some(parent) = TOKENS.get(tx, access, key)? else { return Ok(None) };
-        above = parent.parent;
+        match TOKENS.get(tx, access, key)? {
+            Some(parent) if has_mount(tx, access, &parent)? => above = parent.parent,
+            Some(_) | None => return Ok(None),
+        }
     }
     Ok(Some(token))
 }
 
-/// Take one use from a token of limited uses; the last one ends it. Says whether there was one to take.
+/// How long the record of a token stays after its last use was taken: for what that use still does to see whether it was revoked.
+const LAST_USE: Duration = Duration::from_mins(2);
+
+/// Take one use from a token of limited uses; it is good for nothing new after the last. Says whether there was one to take.
 pub fn spend_use(tx: &mut dyn Tx, access: &Access, key: BlindKey) -> Result<bool, Error> {
     let Some(mut token) = TOKENS.get(tx, access, key)? else { return Ok(false) };
-    match token.uses_left {
-        None => Ok(true),
-        Some(0 | 1) => revoke(tx, access, key).map(|()| true),
-        Some(uses) => {
-            token.uses_left = Some(uses - 1);
-            TOKENS.put(tx, access, &token)?;
-            Ok(true)
-        }
+    let Some(uses) = token.uses_left else { return Ok(true) };
+    let Some(left) = uses.checked_sub(1) else { return Ok(false) };
+    token.uses_left = Some(left);
+    if left == 0 {
+        let forgotten = tx.now().plus(LAST_USE);
+        token.expires_at = Some(token.expires_at.map_or(forgotten, |end| end.min(forgotten)));
+        WRAPPINGS.delete(tx, key)?;
     }
+    TOKENS.put(tx, access, &token)?;
+    Ok(true)
 }
 
+/// Whether the mount whose login made `token`, if one did, is still there.
+fn has_mount(tx: &mut dyn Tx, access: &Access, token: &Token) -> Result<bool, Error> {
+    token.mount.as_ref().map_or(Ok(true), |mount| mounts::exists(tx, access, mount))
+}
+
+/// Whether `maker` may do what takes more than being allowed to make tokens: give them a text, a period, no maker, or policies it lacks. `sudo` is
+/// whether a policy says so.
+pub fn may_orphan(maker: &Token, sudo: bool) -> bool {
+    maker.is_root() || sudo
+}
+
+/// The most tokens between a token and the first of its line: each is looked at whenever the token is shown.
+const DEEPEST: usize = 1_024;
+
 /// Why a token is not made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The maker has limited uses.
     #[error("restricted use token cannot generate child tokens")]
@@ -78,6 +104,9 @@ pub enum Refusal {
     /// A token without a maker was asked for by one who may not.
     #[error("root or sudo privileges required to create orphan token")]
     OrphanNeedsSudo,
+    /// A token with a period was asked for by one who may not.
+    #[error("root or sudo privileges required to create periodic token")]
+    PeriodNeedsSudo,
     /// A token of a given text was asked for by one who may not.
     #[error("root or sudo privileges required to specify token id")]
     IdNeedsSudo,
@@ -114,6 +143,64 @@ pub enum Refusal {
     /// The policy is the server's own.
     #[error("cannot assign policy \"response-wrapping\"")]
     WrappingPolicy,
+    /// A root token that ends would come to one that does not.
+    #[error("expiring root tokens cannot create non-expiring root tokens")]
+    ExpiringRoot,
+    /// There are too many makers before this one.
+    #[error("too many tokens have made one another: the maker cannot create child tokens")]
+    TooDeep,
+    /// No such role.
+    #[error("unknown role {0}")]
+    UnknownRole(String),
+    /// The role does not allow what was asked for.
+    #[error(
+        "token policies ({asked}) must be subset of the role's allowed policies ({allowed}) or glob policies ({globs})"
+    )]
+    OutsideRole {
+        /// What was asked for.
+        asked: List,
+        /// What the role allows.
+        allowed: List,
+        /// Patterns of what the role allows.
+        globs: List,
+    },
+    /// The role refuses a policy.
+    #[error("token policy {0:?} is disallowed by this role")]
+    DisallowedByRole(String),
+    /// An alias was named without a role.
+    #[error("'entity_alias' is only allowed in combination with token role")]
+    AliasWithoutRole,
+    /// The role does not allow the alias.
+    #[error("invalid 'entity_alias' value")]
+    Alias,
+    /// The role that a token is renewed by is gone.
+    #[error("original token role {0:?} could not be found, not renewing")]
+    RoleGone(String),
+    /// The limit of the token's age is below its age by now.
+    #[error("past the max TTL, cannot renew")]
+    PastLimit,
+}
+
+/// Texts as Go lists them: `["a" "b"]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List(pub Vec<String>);
+
+impl std::fmt::Display for List {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let quoted: Vec<String> = self.0.iter().map(|text| format!("{text:?}")).collect();
+        write!(f, "[{}]", quoted.join(" "))
+    }
+}
+
+impl From<Mismatch> for Refusal {
+    fn from(mismatch: Mismatch) -> Self {
+        match mismatch {
+            Mismatch::NotAllowed { asked, allowed, globs } => {
+                Self::OutsideRole { asked: List(asked), allowed: List(allowed), globs: List(globs) }
+            }
+            Mismatch::Disallowed(policy) => Self::DisallowedByRole(policy),
+        }
+    }
 }
 
 /// What a new token is to be.
@@ -125,6 +212,14 @@ pub struct Create {
     pub scope: Scope,
     /// The path it is asked for at.
     pub path: String,
+    /// The name of the role that it is asked for by, if it is.
+    pub role: Option<String>,
+    /// Whether it may do what needs `sudo` here.
+    pub sudo: bool,
+    /// Whether it was asked at a path that makes nothing but tokens that outlive their makers: the way there is the permission.
+    pub at_orphans: bool,
+    /// The alias that it is to speak for, and what that draws from chance.
+    pub alias: Option<(String, logins::Fresh)>,
     /// Its text, if given.
     pub id: Option<Secret<String>>,
     /// Its policies; none asked for means the maker's.
@@ -141,8 +236,8 @@ pub struct Create {
     pub num_uses: u32,
     /// Whether it can be renewed.
     pub renewable: bool,
-    /// Its kind.
-    pub kind: Kind,
+    /// Its kind, if it was said.
+    pub kind: Option<Kind>,
     /// How long it lasts.
     pub lifetime: Ask,
     /// What is drawn from chance for it; its text is used unless one is given.
@@ -169,6 +264,11 @@ impl FreshToken {
         }
     }
 
+    /// What the holder of a service token shows, and the token's handle.
+    pub(super) fn shown(&self) -> (Secret<String>, Accessor) {
+        (self.text(Kind::Service), self.accessor.clone())
+    }
+
     /// What the holder of a token of this kind shows.
     fn text(&self, kind: Kind) -> Secret<String> {
         let prefix = match kind {
@@ -187,66 +287,165 @@ pub struct Created {
     pub text: Secret<String>,
     /// What was granted of what was asked for.
     pub lifetime: Lifetime,
+    /// Limits that both the role and whoever asked had set, cut to the lesser.
+    pub narrowed: Narrowed,
+}
+
+/// Limits for which there was more than one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Narrowed {
+    /// The explicit limit that holds.
+    pub explicit_max_ttl: Option<Duration>,
+    /// The period that holds.
+    pub period: Option<Duration>,
 }
 
 /// Make a token.
 pub fn create(tx: &mut dyn Tx, access: &Access, command: &Create) -> Result<Created, Error> {
-    let refuse = |refusal| Err(Error::Token(refusal));
     let maker = &command.maker;
-    if maker.uses_left.is_some() {
-        return refuse(Refusal::RestrictedMaker);
-    }
-    if maker.kind == Kind::Batch {
-        return refuse(Refusal::BatchMaker);
-    }
-    if command.orphan && !maker.is_root() {
-        return refuse(Refusal::OrphanNeedsSudo);
-    }
-    let policies = child_policies(command).map_err(Error::Token)?;
+    let role = role_of(tx, access, command)?;
+    let kind = role.as_ref().map_or(command.kind.unwrap_or(Kind::Service), |role| role.kind(command.kind));
+    let orphan = role.as_ref().map_or(command.orphan, |role| role.orphan);
+    check_maker(tx, access, command, role.is_some())?;
+    let policies = child_policies(command, role.as_ref()).map_err(Error::Token)?;
     let root = policies.iter().any(|policy| policy == ROOT_POLICY);
-    if command.kind == Kind::Batch {
+    if kind == Kind::Batch {
         check_batch(command, root).map_err(Error::Token)?;
     }
     let text = match &command.id {
-        Some(id) => own_text(command, id).map_err(Error::Token)?,
-        None => command.fresh.text(command.kind),
+        Some(id) if kind == Kind::Service => own_text(command, id).map_err(Error::Token)?,
+        Some(_) | None => command.fresh.text(kind),
     };
     let key = token_key(access, text.expose());
     if TOKENS.contains(tx, key)? {
-        return refuse(Refusal::IdTaken);
+        return Err(Error::Token(Refusal::IdTaken));
     }
     let now = tx.now();
-    let lifetime = Lifetime::grant(&command.lifetime, Duration::ZERO);
-    let asked_nothing = command.lifetime.ttl.is_zero() && command.lifetime.period.is_zero();
-    let for_ever = root && asked_nothing && command.lifetime.explicit_max_ttl.is_zero();
+    let asked = command.lifetime;
+    let limits = role.as_ref().filter(|_| kind == Kind::Service).map_or(asked, |role| role.narrow(asked));
+    let lifetime = Lifetime::grant(&limits, Duration::ZERO);
+    let for_ever = root && limits.ttl.is_zero() && limits.period.is_zero() && limits.explicit_max_ttl.is_zero();
+    if for_ever && maker.expires_at.is_some() {
+        return Err(Error::Token(Refusal::ExpiringRoot));
+    }
     let ttl = if for_ever { Duration::ZERO } else { lifetime.ttl };
+    let entity = match spoken_for(tx, access, command, role.as_ref())? {
+        Some(entity) => Some(entity),
+        None => maker.entity.clone().filter(|_| !orphan),
+    };
+    let bound_cidrs = match &role {
+        _ if for_ever => Vec::new(),
+        Some(role) => role.token.bound_cidrs.clone(),
+        None if orphan => Vec::new(),
+        None => maker.bound_cidrs.clone(),
+    };
+    let num_uses = role.as_ref().map_or(command.num_uses, |role| role.num_uses(command.num_uses));
+    // A limit that only the role sets is the role's to change: it is asked for again at each renewal.
+    let own = |asked: Duration, held: Duration| if asked.is_zero() { asked } else { held };
     let token = Token {
         key,
-        accessor: (command.kind == Kind::Service).then(|| command.fresh.accessor.clone()),
+        accessor: (kind == Kind::Service).then(|| command.fresh.accessor.clone()),
         scope: command.scope.clone(),
-        entity: maker.entity.clone().filter(|_| !command.orphan),
+        entity,
         policies,
-        path: command.path.clone(),
+        path: path(command, role.as_ref()),
         display_name: display_name(&command.display_name),
         meta: command.meta.clone(),
         created_at: now,
         creation_ttl: ttl,
         ttl,
         expires_at: (!for_ever).then(|| now.plus(ttl)),
-        explicit_max_ttl: lifetime.explicit_max_ttl,
-        period: command.lifetime.period.min(LONGEST_TTL),
-        uses_left: (command.num_uses > 0).then_some(command.num_uses),
-        renewable: command.renewable && !for_ever && command.kind == Kind::Service,
-        kind: command.kind,
-        parent: (!command.orphan).then_some(maker.key),
+        explicit_max_ttl: own(asked.explicit_max_ttl, lifetime.explicit_max_ttl),
+        period: own(asked.period, limits.period.min(LONGEST_TTL)),
+        uses_left: (num_uses > 0 && kind == Kind::Service).then_some(num_uses),
+        renewable: command.renewable
+            && !for_ever
+            && kind == Kind::Service
+            && role.as_ref().is_none_or(|role| role.renewable),
+        kind,
+        parent: (!orphan).then_some(maker.key),
         renewed_at: None,
         max_ttl: LONGEST_TTL,
-        bound_cidrs: Vec::new(),
+        bound_cidrs,
         mount: None,
-        role: None,
+        role: role.as_ref().map(|role| role.name.clone()),
     };
     TOKENS.put(tx, access, &token)?;
-    Ok(Created { token, text, lifetime })
+    Ok(Created { token, text, lifetime, narrowed: narrowed(&asked, &limits, role.as_ref()) })
+}
+
+/// The role that a token is asked for by.
+fn role_of(tx: &mut dyn Tx, access: &Access, command: &Create) -> Result<Option<TokenRole>, Error> {
+    let Some(name) = &command.role else { return Ok(None) };
+    let role = TOKEN_ROLES.get(tx, access, token_role_key(access, &command.scope.id, name))?;
+    role.map(Some).ok_or_else(|| Error::Token(Refusal::UnknownRole(name.clone())))
+}
+
+/// Whether the maker may make a token at all, and one so.
+fn check_maker(tx: &mut dyn Tx, access: &Access, command: &Create, by_role: bool) -> Result<(), Error> {
+    let maker = &command.maker;
+    let refuse = |refusal| Err(Error::Token(refusal));
+    if maker.uses_left.is_some() {
+        return refuse(Refusal::RestrictedMaker);
+    }
+    if maker.kind == Kind::Batch {
+        return refuse(Refusal::BatchMaker);
+    }
+    if !by_role && command.orphan && !command.at_orphans && !may_orphan(maker, command.sudo) {
+        return refuse(Refusal::OrphanNeedsSudo);
+    }
+    if !command.lifetime.period.is_zero() && !may_orphan(maker, command.sudo) {
+        return refuse(Refusal::PeriodNeedsSudo);
+    }
+    if !by_role && command.alias.is_some() {
+        return refuse(Refusal::AliasWithoutRole);
+    }
+    let (mut above, mut depth) = (maker.parent, 0);
+    while let Some(key) = above {
+        depth += 1;
+        if depth >= DEEPEST {
+            return refuse(Refusal::TooDeep);
+        }
+        above = TOKENS.get(tx, access, key)?.and_then(|parent| parent.parent);
+    }
+    Ok(())
+}
+
+/// The entity of the alias that a role's token is asked for: made with it, if it is named for the first time.
+fn spoken_for(
+    tx: &mut dyn Tx,
+    access: &Access,
+    command: &Create,
+    role: Option<&TokenRole>,
+) -> Result<Option<EntityId>, Error> {
+    let (Some((name, fresh)), Some(role)) = (&command.alias, role) else { return Ok(None) };
+    if !role.allows_alias(name) {
+        return Err(Error::Token(Refusal::Alias));
+    }
+    let mount = mounts::token_accessor(access, &command.scope);
+    let entity = logins::entity_called(tx, access, &command.scope, &mount, name, fresh)?;
+    if entity.disabled {
+        return Err(Error::Denied);
+    }
+    Ok(Some(entity.id))
+}
+
+/// The path that a token is told to come from.
+fn path(command: &Create, role: Option<&TokenRole>) -> String {
+    match role.map(|role| role.path_suffix.as_str()).filter(|suffix| !suffix.is_empty()) {
+        Some(suffix) => format!("{}/{suffix}", command.path),
+        None => command.path.clone(),
+    }
+}
+
+/// Limits that were asked for and are the role's as well.
+fn narrowed(asked: &Ask, limits: &Ask, role: Option<&TokenRole>) -> Narrowed {
+    let Some(role) = role else { return Narrowed::default() };
+    let both = |asked: Duration, roles: Duration, held| (!asked.is_zero() && !roles.is_zero()).then_some(held);
+    Narrowed {
+        explicit_max_ttl: both(asked.explicit_max_ttl, role.token.explicit_max_ttl, limits.explicit_max_ttl),
+        period: both(asked.period, role.token.period, limits.period),
+    }
 }
 
 /// Make the token that a login comes to.
@@ -297,31 +496,58 @@ pub fn issue(tx: &mut dyn Tx, access: &Access, login: &Login, fresh: &FreshToken
         role: None,
     };
     TOKENS.put(tx, access, &token)?;
-    Ok(Created { token, text, lifetime })
+    Ok(Created { token, text, lifetime, narrowed: Narrowed::default() })
 }
 
-/// What the child may do: what was asked for, or what the maker may, within what the maker may.
-fn child_policies(command: &Create) -> Result<Vec<String>, Refusal> {
+/// What the child may do: what its role says, else what was asked for, or what the maker may, within what the maker may.
+fn child_policies(command: &Create, role: Option<&TokenRole>) -> Result<Vec<String>, Refusal> {
     let maker = &command.maker;
     let from_above = maker.scope != command.scope;
-    let mut policies = normalise_policies(&command.policies);
-    if policies.iter().any(|policy| policy == "response-wrapping") {
+    // The policies of another namespace are other policies, whatever they are called.
+    let makers: &[String] = if from_above { &[] } else { &maker.policies };
+    let asked = normalise_policies(&command.policies);
+    let by_role = match role {
+        Some(role) => role.policies(&asked, makers, command.no_default_policy)?,
+        None => None,
+    };
+    let policies = match by_role {
+        Some(policies) => policies,
+        None => usual_policies(command, role, &asked, makers)?,
+    };
+    if policies.iter().any(|policy| policy == WRAPPING_POLICY) {
         return Err(Refusal::WrappingPolicy);
     }
-    if policies.is_empty() && !from_above {
-        policies.clone_from(&maker.policies);
-    }
     if policies.iter().any(|policy| policy == ROOT_POLICY) {
-        if from_above {
-            return Err(Refusal::RootFromAbove);
-        }
-        return if maker.is_root() { Ok(vec![ROOT_POLICY.into()]) } else { Err(Refusal::RootNeedsRoot) };
+        return match (from_above, maker.is_root()) {
+            (true, _) => Err(Refusal::RootFromAbove),
+            (false, false) => Err(Refusal::RootNeedsRoot),
+            (false, true) => Ok(vec![ROOT_POLICY.into()]),
+        };
     }
-    if !maker.is_root() && policies.iter().any(|asked| asked != DEFAULT_POLICY && !maker.policies.contains(asked)) {
+    Ok(policies)
+}
+
+/// What the child may do where no role says it.
+fn usual_policies(
+    command: &Create,
+    role: Option<&TokenRole>,
+    asked: &[String],
+    makers: &[String],
+) -> Result<Vec<String>, Refusal> {
+    let maker = &command.maker;
+    let from_above = maker.scope != command.scope;
+    let free = may_orphan(maker, command.sudo);
+    let has = |policy: &String| makers.contains(policy) || (from_above && policy == DEFAULT_POLICY);
+    if !free && !asked.iter().all(has) {
         return Err(Refusal::NotSubset);
     }
+    let inherits = asked.is_empty() && !from_above;
+    let mut policies = if inherits { makers.to_vec() } else { asked.to_vec() };
+    let has_default = makers.iter().any(|policy| policy == DEFAULT_POLICY);
+    let with_default = from_above || has_default || (free && !inherits);
+    let without = command.no_default_policy || role.is_some_and(|role| role.token.no_default_policy);
     policies.retain(|policy| policy != DEFAULT_POLICY);
-    if !command.no_default_policy {
+    if with_default && !without {
         policies.push(DEFAULT_POLICY.into());
         policies.sort();
     }
@@ -345,7 +571,7 @@ fn check_batch(command: &Create, root: bool) -> Result<(), Refusal> {
 }
 
 fn own_text(command: &Create, id: &Secret<String>) -> Result<Secret<String>, Refusal> {
-    if !command.maker.is_root() {
+    if !may_orphan(&command.maker, command.sudo) {
         return Err(Refusal::IdNeedsSudo);
     }
     if !command.scope.id.is_root() {
@@ -417,7 +643,7 @@ pub fn by_accessor(
     accessor: &Accessor,
 ) -> Result<Option<Token>, Error> {
     let found = TOKENS.find_one(tx, access, TOKEN_BY_ACCESSOR, token_accessor_key(access, accessor))?;
-    match found.filter(|token| token.scope == *scope) {
+    match found.filter(|token| token.scope == *scope && !token.is_used_up()) {
         Some(token) => good(tx, access, token),
         None => Ok(None),
     }
@@ -434,7 +660,16 @@ pub fn renew(
     if !token.can_be_renewed() {
         return Ok(Some(Renewed::Refused(token.kind)));
     }
-    let lifetime = token.renew(increment, tx.now());
+    let mut asked = token.renewal(increment);
+    if let Some(name) = &token.role {
+        let role = TOKEN_ROLES.get(tx, access, token_role_key(access, &token.scope.id, name))?;
+        let role = role.ok_or_else(|| Error::Token(Refusal::RoleGone(name.clone())))?;
+        asked = role.narrow(asked);
+    }
+    let lifetime = token.renew(&asked, tx.now());
+    if lifetime.ttl.is_zero() {
+        return Err(Error::Token(Refusal::PastLimit));
+    }
     TOKENS.put(tx, access, &token)?;
     Ok(Some(Renewed::Granted(Box::new(token), lifetime)))
 }
@@ -449,7 +684,7 @@ pub enum Renewed {
 
 /// End the token called `key`, and with it all that it made.
 pub fn revoke(tx: &mut dyn Tx, access: &Access, key: BlindKey) -> Result<(), Error> {
-    TOKENS.delete(tx, key)?;
+    remove(tx, key)?;
     // Its children are no good from now on, because it is gone; their records follow in batches.
     if TOKENS.find_one(tx, access, TOKEN_BY_PARENT, key)?.is_some() {
         PURGES.put(tx, access, &Purge::Children(key))?;
@@ -463,13 +698,23 @@ pub fn revoke_orphaning(tx: &mut dyn Tx, access: &Access, key: BlindKey) -> Resu
         child.parent = None;
         TOKENS.put(tx, access, &child)?;
     }
+    remove(tx, key)
+}
+
+/// Remove the record of a token, and the reply that it unwraps, if it does.
+pub(super) fn remove(tx: &mut dyn Tx, key: BlindKey) -> Result<(), Error> {
+    WRAPPINGS.delete(tx, key)?;
     Ok(TOKENS.delete(tx, key)?)
 }
 
-/// The accessors of all tokens of `scope`, sorted.
+/// The accessors of all good tokens of `scope`, sorted.
 pub fn accessors(tx: &mut dyn Tx, access: &Access, scope: &Scope) -> Result<Vec<Accessor>, Error> {
-    let tokens = TOKENS.find_all(tx, access, TOKEN_BY_NAMESPACE, token_namespace_key(access, &scope.id))?;
-    let mut accessors: Vec<_> = tokens.into_iter().filter_map(|token| token.accessor).collect();
+    let mut accessors = Vec::new();
+    for token in TOKENS.find_all(tx, access, TOKEN_BY_NAMESPACE, token_namespace_key(access, &scope.id))? {
+        if !token.is_used_up() {
+            accessors.extend(good(tx, access, token)?.and_then(|token| token.accessor));
+        }
+    }
     accessors.sort();
     Ok(accessors)
 }

@@ -20,6 +20,7 @@ use crate::model::namespace::Scope;
 use crate::secret::Secret;
 use crate::storage::tables::{ENROLMENTS, GUARDS, GuardRecord, SPENT, enrolment_key, spent_id};
 use crate::storage::{Record, Tx};
+use crate::time::Timestamp;
 
 /// A question: does this passcode prove this entity's possession?
 pub struct Question {
@@ -119,11 +120,9 @@ pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result
     let key = if enrolment.is_some() { bound } else { apart };
     let limits = method.as_ref().and_then(limits_of).unwrap_or(UNKNOWN_LIMITS);
     let finding = match &enrolment {
-        Some(Enrolment { authenticator: Authenticator::Totp(authenticator), .. }) => {
-            find(authenticator, &question.passcode, tx)
-        }
+        Some(enrolment) => find(enrolment, &question.passcode, tx.now()),
         // The same work as for somebody who is enrolled, with the answer thrown away.
-        None => match find(&decoy(), &question.passcode, tx) {
+        None => match find_totp(&decoy(), &question.passcode, tx.now()) {
             Finding::Malformed => Finding::Malformed,
             Finding::Wrong | Finding::Right(..) => Finding::Wrong,
         },
@@ -139,11 +138,35 @@ pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result
     })
 }
 
-fn find(authenticator: &totp::Authenticator, passcode: &Secret<String>, tx: &dyn Tx) -> Finding {
+/// Evaluate a passcode against an enrolment under `method` that is at hand, whether or not it is bound already.
+pub(super) fn evaluate_at_hand(
+    access: &Access,
+    method: &Method,
+    enrolment: &Enrolment,
+    passcode: &Secret<String>,
+    now: Timestamp,
+) -> Evaluation {
+    Evaluation {
+        key: enrolment_key(access, &enrolment.entity, &enrolment.method),
+        entity: enrolment.entity.clone(),
+        method: Some(method.id.clone()),
+        limits: limits_of(method).unwrap_or(UNKNOWN_LIMITS),
+        enrolled: true,
+        finding: find(enrolment, passcode, now),
+    }
+}
+
+fn find(enrolment: &Enrolment, passcode: &Secret<String>, now: Timestamp) -> Finding {
+    match &enrolment.authenticator {
+        Authenticator::Totp(authenticator) => find_totp(authenticator, passcode, now),
+    }
+}
+
+fn find_totp(authenticator: &totp::Authenticator, passcode: &Secret<String>, now: Timestamp) -> Finding {
     let Some(passcode) = Passcode::parse(passcode.expose(), authenticator.parameters.digits) else {
         return Finding::Malformed;
     };
-    match totp::verify(authenticator, &passcode, tx.now()) {
+    match totp::verify(authenticator, &passcode, now) {
         Verdict::Right(step) => Finding::Right(step, authenticator.parameters.clone()),
         Verdict::Wrong => Finding::Wrong,
     }
@@ -181,9 +204,23 @@ fn limits_of(method: &Method) -> Option<Limits> {
 }
 
 impl Evaluation {
+    /// What the enrolment is called, and its guard.
+    pub(super) const fn key(&self) -> BlindKey {
+        self.key
+    }
+
     /// The method, if there is one.
     pub const fn method(&self) -> Option<&MethodId> {
         self.method.as_ref()
+    }
+
+    /// The same, as one to be counted as wrong: what it was evaluated against no longer counts.
+    pub(super) fn refuted(mut self) -> Self {
+        self.finding = match self.finding {
+            Finding::Malformed => Finding::Malformed,
+            Finding::Wrong | Finding::Right(..) => Finding::Wrong,
+        };
+        self
     }
 
     /// The answer, where there is nothing to settle.

@@ -6,6 +6,7 @@
 
 pub mod key_uri;
 pub mod otp;
+pub mod password;
 pub mod qr;
 pub mod totp;
 

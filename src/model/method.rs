@@ -89,6 +89,10 @@ pub struct Totp {
     pub qr_size: u32,
     /// Attempts in one period; read when a code is checked, so it takes effect at once.
     pub max_validation_attempts: u32,
+    /// Whether somebody without an authenticator may make one during a login. Whoever has the first factor then chooses the second, until one
+    /// is bound.
+    #[serde(default)]
+    pub self_enrolment: bool,
 }
 
 impl Totp {
@@ -121,6 +125,8 @@ pub struct TotpRequest {
     pub max_validation_attempts: i64,
     /// 0 to 2048 pixels.
     pub qr_size: i64,
+    /// Whether entities may enrol themselves during a login.
+    pub self_enrolment: bool,
 }
 
 /// The setting that is wrong, and how.
@@ -202,7 +208,8 @@ impl TryFrom<TotpRequest> for Totp {
         }
         let qr_size = within(asked.qr_size, LARGEST_QR).ok_or(SettingsError::QrTooLarge)?;
         let parameters = totp::Parameters { algorithm, digits, period_secs, skew };
-        Ok(Self { issuer: asked.issuer, parameters, key_size, qr_size, max_validation_attempts })
+        let self_enrolment = asked.self_enrolment;
+        Ok(Self { issuer: asked.issuer, parameters, key_size, qr_size, max_validation_attempts, self_enrolment })
     }
 }
 
@@ -225,6 +232,7 @@ mod tests {
             issuer: "vault".into(),
             max_validation_attempts: 5,
             qr_size: 200,
+            self_enrolment: false,
         }
     }
 
@@ -245,6 +253,7 @@ mod tests {
             issuer: String::new(),
             max_validation_attempts: -1,
             qr_size: -1,
+            self_enrolment: false,
         };
         let refused = |asked: TotpRequest| Totp::try_from(asked).unwrap_err();
         assert_eq!(refused(wrong.clone()), SettingsError::Algorithm);

@@ -2,17 +2,28 @@
 //!
 //! The serde form of each noun is its stored form; changing one is a migration.
 
+pub mod acl;
 pub mod alias;
+pub mod app_role;
+pub mod cidr;
 pub mod clock_guard;
+pub mod enforcement;
 pub mod enrolment;
 pub mod entity;
 pub mod group;
 pub mod guard;
+pub mod lockout;
 pub mod login;
 pub mod method;
 pub mod mount;
 pub mod namespace;
+pub mod pending;
+pub mod policy;
 pub mod provider;
 mod stored;
 pub mod token;
+pub mod token_role;
+pub mod token_settings;
+pub mod user;
 pub mod username;
+pub mod wrapping;

@@ -28,8 +28,8 @@ pub struct Mount {
     pub kind: Kind,
     /// What its operator says of it.
     pub description: String,
-    /// Options that clients send and read back; none has a meaning here.
-    pub options: BTreeMap<String, String>,
+    /// Options that clients send and read back; none has a meaning here. `None` where none were ever said.
+    pub options: Option<BTreeMap<String, String>>,
     /// What clients send and read back: whether it is kept out of replication.
     pub local: bool,
     /// What clients send and read back: whether its records are sealed twice.
@@ -38,6 +38,8 @@ pub struct Mount {
     pub external_entropy_access: bool,
     /// What may be tuned.
     pub config: Config,
+    /// The highest cost of a bcrypt hash that was ever brought along for one of its users: what checking any password here takes.
+    pub bcrypt_cost: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -101,6 +103,62 @@ impl Config {
     }
 }
 
+/// A change of [`Config`]: what is `None` stays, and so do lists that are not named.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// How long its tokens last where nothing else is said.
+    pub default_lease_ttl: Option<Duration>,
+    /// The longest its tokens may last.
+    pub max_lease_ttl: Option<Duration>,
+    /// Who may see it in the list of mounts.
+    pub listing_visibility: Option<String>,
+    /// The kind of token it makes.
+    pub token_type: Option<TokenType>,
+    /// Whether failed logins lock nobody out.
+    pub lockout_disabled: Option<bool>,
+    /// Failures until the lock.
+    pub lockout_threshold: Option<u32>,
+    /// How long the lock lasts.
+    pub lockout_duration: Option<Duration>,
+    /// After how long without a failure the count starts anew.
+    pub lockout_counter_reset: Option<Duration>,
+    /// Other members.
+    pub lists: BTreeMap<String, Vec<String>>,
+}
+
+/// Tokens would last longer by default than they may at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("backend max lease TTL of {} would be less than backend default lease TTL of {}", .max.as_secs(), .default.as_secs())]
+pub struct DefaultOverMax {
+    /// How long they would last.
+    pub default: Duration,
+    /// How long they may.
+    pub max: Duration,
+}
+
+impl Changes {
+    /// Make the change.
+    ///
+    /// # Errors
+    /// [`DefaultOverMax`].
+    pub fn apply(&self, config: &mut Config) -> Result<(), DefaultOverMax> {
+        config.default_lease_ttl = self.default_lease_ttl.unwrap_or(config.default_lease_ttl);
+        config.max_lease_ttl = self.max_lease_ttl.unwrap_or(config.max_lease_ttl);
+        if let Some(visibility) = &self.listing_visibility {
+            config.listing_visibility.clone_from(visibility);
+        }
+        config.token_type = self.token_type.unwrap_or(config.token_type);
+        let lockout = &mut config.lockout;
+        lockout.disabled = self.lockout_disabled.unwrap_or(lockout.disabled);
+        lockout.threshold = self.lockout_threshold.unwrap_or(lockout.threshold);
+        lockout.duration = self.lockout_duration.unwrap_or(lockout.duration);
+        lockout.counter_reset = self.lockout_counter_reset.unwrap_or(lockout.counter_reset);
+        config.lists.extend(self.lists.clone());
+        let (default, max) = (config.default_lease_ttl, config.max_ttl());
+        if default > max { Err(DefaultOverMax { default, max }) } else { Ok(()) }
+    }
+}
+
 /// The kinds of token that a mount, or a role in it, may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -129,6 +187,23 @@ pub struct Lockout {
     pub duration: Duration,
     /// After how long without a failure the count starts anew; zero for the default, [`LOCKOUT_DURATION`].
     pub counter_reset: Duration,
+}
+
+impl Lockout {
+    /// Failures until the lock.
+    pub const fn threshold(&self) -> u32 {
+        if self.threshold == 0 { LOCKOUT_THRESHOLD } else { self.threshold }
+    }
+
+    /// How long the lock lasts.
+    pub const fn duration(&self) -> Duration {
+        if self.duration.is_zero() { LOCKOUT_DURATION } else { self.duration }
+    }
+
+    /// After how long without a failure the count starts anew.
+    pub const fn counter_reset(&self) -> Duration {
+        if self.counter_reset.is_zero() { LOCKOUT_DURATION } else { self.counter_reset }
+    }
 }
 
 /// Failed logins until a user is locked out, where nothing else is tuned.

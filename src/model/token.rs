@@ -16,6 +16,8 @@ pub const LONGEST_TTL: Duration = Duration::from_hours(768);
 pub const ROOT_POLICY: &str = "root";
 /// The policy that every token has unless it was made without.
 pub const DEFAULT_POLICY: &str = "default";
+/// The policy of a token that is good for unwrapping one reply, and for nothing else.
+pub const WRAPPING_POLICY: &str = "response-wrapping";
 
 /// A token. The text that a caller shows is not in it: the record is found by a keyed hash of that text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +86,16 @@ impl Token {
         self.policies.iter().any(|policy| policy == ROOT_POLICY)
     }
 
+    /// Whether it is good for unwrapping one reply, and for nothing else.
+    pub fn is_wrapping(&self) -> bool {
+        self.policies.iter().any(|policy| policy == WRAPPING_POLICY)
+    }
+
+    /// Whether its last use has been taken: it is good for nothing new.
+    pub fn is_used_up(&self) -> bool {
+        self.uses_left == Some(0)
+    }
+
     /// How long it still lasts; `None` for ever.
     pub fn time_left(&self, now: Timestamp) -> Option<Duration> {
         self.expires_at.map(|end| end.since(now))
@@ -94,15 +106,19 @@ impl Token {
         self.renewable && self.expires_at.is_some()
     }
 
-    /// Renew it at `now` for `increment`, or for as long as last time; what it gets is bounded like a new token's.
-    pub fn renew(&mut self, increment: Option<Duration>, now: Timestamp) -> Lifetime {
-        let asked = Ask {
+    /// What a renewal for `increment`, or for as long as last time, asks for.
+    pub fn renewal(&self, increment: Option<Duration>) -> Ask {
+        Ask {
             ttl: increment.filter(|increment| !increment.is_zero()).unwrap_or(self.ttl),
             explicit_max_ttl: self.explicit_max_ttl,
             period: self.period,
             max_ttl: self.max_ttl,
-        };
-        let granted = Lifetime::grant(&asked, now.since(self.created_at));
+        }
+    }
+
+    /// Renew it at `now` as asked; what it gets is bounded like a new token's.
+    pub fn renew(&mut self, asked: &Ask, now: Timestamp) -> Lifetime {
+        let granted = Lifetime::grant(asked, now.since(self.created_at));
         self.ttl = granted.ttl;
         self.expires_at = Some(now.plus(granted.ttl));
         self.renewed_at = Some(now);

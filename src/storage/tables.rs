@@ -4,21 +4,51 @@ use super::table::{Access, Stored, Table};
 use super::{Expiry, Index, Schema};
 use crate::id::{Accessor, AliasId, BlindKey, EntityId, GroupId, MethodId, NamespaceId};
 use crate::model::alias::Alias;
+use crate::model::app_role::{Role, SecretId};
 use crate::model::clock_guard::ClockGuard;
+use crate::model::enforcement::Enforcement;
 use crate::model::enrolment::Enrolment;
 use crate::model::entity::{Entity, fold_name};
 use crate::model::group::Group;
 use crate::model::guard::Guard;
+use crate::model::lockout::{Lockout, Subject};
 use crate::model::method::Method;
 use crate::model::mount::Mount;
 use crate::model::namespace::Namespace;
+use crate::model::pending::PendingLogin;
+use crate::model::policy::Policy;
 use crate::model::token::Token;
+use crate::model::token_role::TokenRole;
+use crate::model::user::User;
+use crate::model::wrapping::Wrapping;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Every table there is.
-pub const ALL: &[&Schema] =
-    &[&SEAL, &CLOCK, &NAMESPACE, &MOUNT, &ENTITY, &ALIAS, &GROUP, &METHOD, &ENROLMENT, &GUARD, &SPENT, &TOKEN, &PURGE];
+pub const ALL: &[&Schema] = &[
+    &SEAL,
+    &CLOCK,
+    &NAMESPACE,
+    &MOUNT,
+    &ENTITY,
+    &ALIAS,
+    &GROUP,
+    &METHOD,
+    &ENROLMENT,
+    &GUARD,
+    &SPENT,
+    &TOKEN,
+    &PURGE,
+    &TOKEN_ROLE,
+    &WRAPPING,
+    &USER,
+    &APP_ROLE,
+    &SECRET_ID,
+    &LOCKOUT,
+    &ENFORCEMENT,
+    &PENDING,
+    &POLICY,
+];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
 pub static SEAL: Schema = Schema { name: "seal", indexes: &[], expiry: Expiry::Never };
@@ -443,6 +473,7 @@ static TOKEN: Schema = Schema {
         Index { name: "accessor", unique: true },
         Index { name: "parent", unique: false },
         Index { name: "namespace", unique: false },
+        Index { name: "mount", unique: false },
     ],
     expiry: Expiry::Column,
 };
@@ -452,6 +483,8 @@ pub const TOKEN_BY_ACCESSOR: usize = 0;
 pub const TOKEN_BY_PARENT: usize = 1;
 /// The index of tokens by namespace.
 pub const TOKEN_BY_NAMESPACE: usize = 2;
+/// The index of tokens by the mount whose login made them.
+pub const TOKEN_BY_MOUNT: usize = 3;
 
 /// What the token with this text is called.
 pub fn token_key(access: &Access, text: &str) -> BlindKey {
@@ -468,6 +501,11 @@ pub fn token_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey
     access.blind("token.namespace", &[namespace.as_str()])
 }
 
+/// The key of a mount in [`TOKEN_BY_MOUNT`].
+pub fn token_mount_key(access: &Access, mount: &Accessor) -> BlindKey {
+    access.blind("token.mount", &[mount.as_str()])
+}
+
 impl Stored for Token {
     const SCHEMA: &'static Schema = &TOKEN;
     const HOT: bool = true;
@@ -480,7 +518,8 @@ impl Stored for Token {
         let accessor = self.accessor.as_ref().map(|accessor| (TOKEN_BY_ACCESSOR, token_accessor_key(access, accessor)));
         let parent = self.parent.map(|parent| (TOKEN_BY_PARENT, parent));
         let namespace = (TOKEN_BY_NAMESPACE, token_namespace_key(access, &self.scope.id));
-        accessor.into_iter().chain(parent).chain([namespace]).collect()
+        let mount = self.mount.as_ref().map(|mount| (TOKEN_BY_MOUNT, token_mount_key(access, mount)));
+        accessor.into_iter().chain(parent).chain([namespace]).chain(mount).collect()
     }
 
     fn expires_at(&self) -> Option<Timestamp> {
@@ -511,12 +550,16 @@ pub const PURGES: Table<Purge> = Table::new();
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purge {
-    /// A deleted namespace: its tokens, entities, enrolments and methods.
+    /// A deleted namespace: its tokens, policies, entities, enrolments, enforcements and methods.
     Namespace(NamespaceId),
     /// A deleted method: its enrolments.
     Method(MethodId),
     /// A revoked token: those it made.
     Children(BlindKey),
+    /// A deleted auth mount: its tokens, aliases, users, roles, secret ids and lockouts.
+    Mount(Accessor),
+    /// A deleted role: its secret ids.
+    AppRole(String),
 }
 
 impl Stored for Purge {
@@ -527,6 +570,323 @@ impl Stored for Purge {
             Self::Namespace(id) => access.blind("purge.namespace", &[id.as_str()]),
             Self::Method(id) => access.blind("purge.method", &[id.as_str()]),
             Self::Children(parent) => *parent,
+            Self::Mount(accessor) => access.blind("purge.mount", &[accessor.as_str()]),
+            Self::AppRole(id) => access.blind("purge.app_role", &[id]),
         }
+    }
+}
+
+/// Token roles.
+pub const TOKEN_ROLES: Table<TokenRole> = Table::new();
+static TOKEN_ROLE: Schema =
+    Schema { name: "token_role", indexes: &[Index { name: "namespace", unique: false }], expiry: Expiry::Never };
+/// The index of token roles by namespace.
+pub const TOKEN_ROLE_BY_NAMESPACE: usize = 0;
+
+/// What the token role of this name is called.
+pub fn token_role_key(access: &Access, namespace: &NamespaceId, name: &str) -> BlindKey {
+    access.blind("token_role", &[namespace.as_str(), name])
+}
+
+/// The key of a namespace in [`TOKEN_ROLE_BY_NAMESPACE`].
+pub fn token_role_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("token_role.namespace", &[namespace.as_str()])
+}
+
+impl Stored for TokenRole {
+    const SCHEMA: &'static Schema = &TOKEN_ROLE;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        token_role_key(access, &self.scope.id, &self.name)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![(TOKEN_ROLE_BY_NAMESPACE, token_role_namespace_key(access, &self.scope.id))]
+    }
+}
+
+/// Wrapped replies, each called what its token is called.
+pub const WRAPPINGS: Table<Wrapping> = Table::new();
+static WRAPPING: Schema = Schema { name: "wrapping", indexes: &[], expiry: Expiry::Column };
+
+impl Stored for Wrapping {
+    const SCHEMA: &'static Schema = &WRAPPING;
+
+    fn key(&self, _access: &Access) -> BlindKey {
+        self.token
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(Self::expires_at(self))
+    }
+}
+
+/// Users of auth mounts.
+pub const USERS: Table<User> = Table::new();
+static USER: Schema =
+    Schema { name: "login_user", indexes: &[Index { name: "mount", unique: false }], expiry: Expiry::Never };
+/// The index of users by mount.
+pub const USER_BY_MOUNT: usize = 0;
+
+/// What the user of this name is called, whatever the case.
+pub fn user_key(access: &Access, mount: &Accessor, name: &str) -> BlindKey {
+    access.blind("user", &[mount.as_str(), &fold_name(name)])
+}
+
+/// The key of a mount in [`USER_BY_MOUNT`].
+pub fn user_mount_key(access: &Access, mount: &Accessor) -> BlindKey {
+    access.blind("user.mount", &[mount.as_str()])
+}
+
+impl Stored for User {
+    const SCHEMA: &'static Schema = &USER;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        user_key(access, &self.mount, &self.name)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![(USER_BY_MOUNT, user_mount_key(access, &self.mount))]
+    }
+}
+
+/// Roles that machines log in as.
+pub const APP_ROLES: Table<Role> = Table::new();
+static APP_ROLE: Schema = Schema {
+    name: "app_role",
+    indexes: &[Index { name: "role_id", unique: true }, Index { name: "mount", unique: false }],
+    expiry: Expiry::Never,
+};
+/// The index of roles by mount and role id, without regard to case: a role id is also the name of an alias.
+pub const APP_ROLE_BY_ROLE_ID: usize = 0;
+/// The index of roles by mount.
+pub const APP_ROLE_BY_MOUNT: usize = 1;
+
+/// What the role of this name is called, whatever the case.
+pub fn app_role_key(access: &Access, mount: &Accessor, name: &str) -> BlindKey {
+    access.blind("app_role", &[mount.as_str(), &fold_name(name)])
+}
+
+/// The key of a role id in [`APP_ROLE_BY_ROLE_ID`].
+pub fn app_role_id_key(access: &Access, mount: &Accessor, role_id: &str) -> BlindKey {
+    access.blind("app_role.role_id", &[mount.as_str(), &fold_name(role_id)])
+}
+
+/// The key of a mount in [`APP_ROLE_BY_MOUNT`].
+pub fn app_role_mount_key(access: &Access, mount: &Accessor) -> BlindKey {
+    access.blind("app_role.mount", &[mount.as_str()])
+}
+
+impl Stored for Role {
+    const SCHEMA: &'static Schema = &APP_ROLE;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        app_role_key(access, &self.mount, &self.name)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![
+            (APP_ROLE_BY_ROLE_ID, app_role_id_key(access, &self.mount, &self.role_id)),
+            (APP_ROLE_BY_MOUNT, app_role_mount_key(access, &self.mount)),
+        ]
+    }
+}
+
+/// Secret ids.
+pub const SECRET_IDS: Table<SecretId> = Table::new();
+static SECRET_ID: Schema = Schema {
+    name: "secret_id",
+    indexes: &[
+        Index { name: "accessor", unique: true },
+        Index { name: "role", unique: false },
+        Index { name: "mount", unique: false },
+    ],
+    expiry: Expiry::Column,
+};
+/// The index of secret ids by role and accessor.
+pub const SECRET_ID_BY_ACCESSOR: usize = 0;
+/// The index of secret ids by role.
+pub const SECRET_ID_BY_ROLE: usize = 1;
+/// The index of secret ids by mount.
+pub const SECRET_ID_BY_MOUNT: usize = 2;
+
+/// What the secret id with this text is called; `role` is a [`Role::id`].
+pub fn secret_id_key(access: &Access, role: &str, text: &str) -> BlindKey {
+    access.blind("secret_id", &[role, text])
+}
+
+/// The key of an accessor in [`SECRET_ID_BY_ACCESSOR`].
+pub fn secret_id_accessor_key(access: &Access, role: &str, accessor: &str) -> BlindKey {
+    access.blind("secret_id.accessor", &[role, accessor])
+}
+
+/// The key of a role in [`SECRET_ID_BY_ROLE`].
+pub fn secret_id_role_key(access: &Access, role: &str) -> BlindKey {
+    access.blind("secret_id.role", &[role])
+}
+
+/// The key of a mount in [`SECRET_ID_BY_MOUNT`].
+pub fn secret_id_mount_key(access: &Access, mount: &Accessor) -> BlindKey {
+    access.blind("secret_id.mount", &[mount.as_str()])
+}
+
+impl Stored for SecretId {
+    const SCHEMA: &'static Schema = &SECRET_ID;
+
+    fn key(&self, _access: &Access) -> BlindKey {
+        self.key
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![
+            (SECRET_ID_BY_ACCESSOR, secret_id_accessor_key(access, &self.role, &self.accessor)),
+            (SECRET_ID_BY_ROLE, secret_id_role_key(access, &self.role)),
+            (SECRET_ID_BY_MOUNT, secret_id_mount_key(access, &self.mount)),
+        ]
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+}
+
+/// Failed logins.
+pub const LOCKOUTS: Table<Lockout> = Table::new();
+static LOCKOUT: Schema = Schema {
+    name: "lockout",
+    indexes: &[Index { name: "namespace", unique: false }, Index { name: "mount", unique: false }],
+    expiry: Expiry::Column,
+};
+/// The index of the lockouts of names that somebody has by namespace.
+pub const LOCKOUT_BY_NAMESPACE: usize = 0;
+/// The index of lockouts by mount.
+pub const LOCKOUT_BY_MOUNT: usize = 1;
+
+/// What the lockout of this name in a mount is called, whatever the case, or of the bucket that a name nobody has falls in.
+pub fn lockout_key(access: &Access, mount: &Accessor, name: &str, is_known: bool) -> BlindKey {
+    let domain = if is_known { "lockout" } else { "lockout.unknown" };
+    access.blind(domain, &[mount.as_str(), &fold_name(name)])
+}
+
+/// The key of a namespace in [`LOCKOUT_BY_NAMESPACE`].
+pub fn lockout_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("lockout.namespace", &[namespace.as_str()])
+}
+
+/// The key of a mount in [`LOCKOUT_BY_MOUNT`].
+pub fn lockout_mount_key(access: &Access, mount: &Accessor) -> BlindKey {
+    access.blind("lockout.mount", &[mount.as_str()])
+}
+
+impl Stored for Lockout {
+    const SCHEMA: &'static Schema = &LOCKOUT;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        let Subject { mount, name, is_known, .. } = &self.subject;
+        lockout_key(access, mount, name, *is_known)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        let mut entries = vec![(LOCKOUT_BY_MOUNT, lockout_mount_key(access, &self.subject.mount))];
+        if self.subject.is_known {
+            entries.push((LOCKOUT_BY_NAMESPACE, lockout_namespace_key(access, &self.subject.namespace)));
+        }
+        entries
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.expires_at)
+    }
+}
+
+/// Login enforcements.
+pub const ENFORCEMENTS: Table<Enforcement> = Table::new();
+static ENFORCEMENT: Schema = Schema {
+    name: "enforcement",
+    indexes: &[Index { name: "namespace", unique: false }, Index { name: "method", unique: false }],
+    expiry: Expiry::Never,
+};
+/// The index of enforcements by namespace.
+pub const ENFORCEMENT_BY_NAMESPACE: usize = 0;
+/// The index of enforcements by each method they name.
+pub const ENFORCEMENT_BY_METHOD: usize = 1;
+
+/// What the enforcement of this name in a namespace is called.
+pub fn enforcement_key(access: &Access, namespace: &NamespaceId, name: &str) -> BlindKey {
+    access.blind("enforcement", &[namespace.as_str(), name])
+}
+
+/// The key of a namespace in [`ENFORCEMENT_BY_NAMESPACE`].
+pub fn enforcement_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("enforcement.namespace", &[namespace.as_str()])
+}
+
+/// The key of a method in [`ENFORCEMENT_BY_METHOD`].
+pub fn enforcement_method_key(access: &Access, method: &MethodId) -> BlindKey {
+    access.blind("enforcement.method", &[method.as_str()])
+}
+
+impl Stored for Enforcement {
+    const SCHEMA: &'static Schema = &ENFORCEMENT;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        enforcement_key(access, &self.scope.id, &self.name)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        let mut entries = vec![(ENFORCEMENT_BY_NAMESPACE, enforcement_namespace_key(access, &self.scope.id))];
+        entries
+            .extend(self.methods.iter().map(|method| (ENFORCEMENT_BY_METHOD, enforcement_method_key(access, method))));
+        entries
+    }
+}
+
+/// Logins that wait for a second factor.
+pub const PENDING_LOGINS: Table<PendingLogin> = Table::new();
+static PENDING: Schema = Schema { name: "pending_login", indexes: &[], expiry: Expiry::Column };
+
+/// What the pending login with this request id is called.
+pub fn pending_login_key(access: &Access, request_id: &str) -> BlindKey {
+    access.blind("pending_login", &[request_id])
+}
+
+impl Stored for PendingLogin {
+    const SCHEMA: &'static Schema = &PENDING;
+
+    fn key(&self, _access: &Access) -> BlindKey {
+        self.key
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.expires_at())
+    }
+}
+
+/// Policies that somebody has written.
+pub const POLICIES: Table<Policy> = Table::new();
+static POLICY: Schema =
+    Schema { name: "policy", indexes: &[Index { name: "namespace", unique: false }], expiry: Expiry::Never };
+/// The index of policies by namespace.
+pub const POLICY_BY_NAMESPACE: usize = 0;
+
+/// What the policy of this name is called, which is in lower case.
+pub fn policy_key(access: &Access, namespace: &NamespaceId, name: &str) -> BlindKey {
+    access.blind("policy", &[namespace.as_str(), name])
+}
+
+/// The key of a namespace in [`POLICY_BY_NAMESPACE`].
+pub fn policy_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey {
+    access.blind("policy.namespace", &[namespace.as_str()])
+}
+
+impl Stored for Policy {
+    const SCHEMA: &'static Schema = &POLICY;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        policy_key(access, &self.scope.id, &self.name)
+    }
+
+    fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
+        vec![(POLICY_BY_NAMESPACE, policy_namespace_key(access, &self.scope.id))]
     }
 }

@@ -56,6 +56,8 @@ fn nothing_in_the_database_file_can_be_read() {
     let method = server.call("POST", "identity/mfa/method/totp", &method).text("data.method_id");
     let duo = json!({ "secret_key": "duo-marmalade", "integration_key": "duo-gooseberry", "api_hostname": "api-snapdragon.example" });
     server.call("POST", "identity/mfa/method/duo", &duo);
+    let policy = json!({ "policy": "path \"identity/entity/name/bilberry\" { policy = \"read\" }" });
+    server.call("POST", "sys/policies/acl/honeysuckle", &policy);
     let entity =
         json!({ "name": "Bartholomew Wren", "metadata": { "mobile": "+441632960961" }, "policies": ["bellringers"] });
     let entity = server.call("POST", "identity/entity", &entity).text("data.id");
@@ -65,8 +67,20 @@ fn nothing_in_the_database_file_can_be_read() {
         "auth/token/create",
         &json!({ "display_name": "foxglove", "meta": { "purpose": "hollyhock" } }),
     );
+    server.call("POST", "auth/token/roles/buttercup", &json!({ "allowed_policies": "larkspur" }));
+    let headers = [("X-Vault-Token", "root"), ("X-Vault-Wrap-TTL", "60")];
+    let wrapped = server.ask("POST", "sys/wrapping/wrap", &headers, r#"{"celandine":"meadowsweet"}"#);
     assert_eq!(server.validate(&who, &server.code(&who, 0)).status, 200);
     assert_eq!(server.validate(&who, &server.wrong(&who)).status, 403);
+    server.call("POST", "sys/auth/staffroom", &json!({ "type": "userpass", "description": "staffroom door" }));
+    server.call("POST", "auth/staffroom/users/cordelia", &json!({ "password": "damson-jelly" }));
+    for (name, password) in [("cordelia", "damson-jelly"), ("cordelia", "wrong"), ("mulberry", "wrong")] {
+        server.call("POST", &format!("auth/staffroom/login/{name}"), &json!({ "password": password }));
+    }
+    server.call("POST", "sys/auth/engines", &json!({ "type": "approle" }));
+    server.call("POST", "auth/engines/role/sycamore", &json!({ "role_id": "sycamore-role" }));
+    let made =
+        server.call("POST", "auth/engines/role/sycamore/secret-id", &json!({ "metadata": "{\"tree\":\"acer\"}" }));
 
     let seed = who.authenticator.seed.expose().clone();
     let mut secrets: Vec<(&str, Vec<u8>)> = [
@@ -84,6 +98,18 @@ fn nothing_in_the_database_file_can_be_read() {
         "bellringers",
         "foxglove",
         "hollyhock",
+        "buttercup",
+        "larkspur",
+        "celandine",
+        "meadowsweet",
+        "staffroom",
+        "cordelia",
+        "damson-jelly",
+        "mulberry",
+        "sycamore",
+        "argon2id",
+        "bilberry",
+        "honeysuckle",
     ]
     .map(|text| (text, text.as_bytes().to_vec()))
     .into();
@@ -91,7 +117,9 @@ fn nothing_in_the_database_file_can_be_read() {
     secrets.push(("the entity's id", entity.into_bytes()));
     secrets.push(("the method's id", method.into_bytes()));
     secrets.push(("a token", token.text("auth.client_token").into_bytes()));
+    secrets.push(("a wrapping token", wrapped.text("wrap_info.token").into_bytes()));
     secrets.push(("an accessor", token.text("auth.accessor").into_bytes()));
+    secrets.push(("a secret id", made.text("data.secret_id").into_bytes()));
     secrets.push(("the unseal key", vec![7; 32]));
     let lived = files(dir.path());
     drop(server);

@@ -3,6 +3,7 @@
 use countersign::engine::logins::{self, Admission, FirstFactor, Fresh};
 use countersign::engine::{self, namespaces, tokens};
 use countersign::id::{Accessor, EntityId, NamespaceId};
+use countersign::model::clock_guard::ClockGuard;
 use countersign::model::mount::{Config, Kind, Mount, TokenSettings};
 use countersign::storage::Tx;
 use countersign::storage::table::Access;
@@ -34,7 +35,8 @@ pub(crate) fn mount(server: &Server, namespace: &'static str, path: &str) -> Mou
         path: format!("{path}/"),
         kind: Kind::Userpass,
         description: String::new(),
-        options: std::collections::BTreeMap::new(),
+        options: Some(std::collections::BTreeMap::new()),
+        bcrypt_cost: None,
         local: false,
         seal_wrap: false,
         external_entropy_access: false,
@@ -55,10 +57,13 @@ pub(crate) fn log_in(server: &Server, mount: &Mount, name: &str) -> (String, Str
         display_name: name.into(),
         metadata: std::collections::BTreeMap::new(),
         token: TokenSettings::default(),
+        offer: None,
         fresh: Fresh::draw(server.engine.entropy.as_ref(), &mount.scope),
     };
     job(server, move |tx, access| {
-        let Admission::Token(created) = logins::admit(tx, access, &proven)?;
+        let Admission::Token(created) = logins::admit(tx, access, &proven, ClockGuard::default())? else {
+            panic!("more is asked of {}", proven.name)
+        };
         Ok((created.text.expose().clone(), created.token.entity.unwrap().to_string()))
     })
 }

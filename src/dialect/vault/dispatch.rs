@@ -9,16 +9,19 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::body::Bodies;
 use super::error::Error;
-use super::input::{Input, Parameters, parameters};
-use super::request::{Head, header};
-use super::route::{Call, Found, Plan, Route, WriteJob, find, is_open};
+use super::input::{Input, Parameters, bare_text, parameters};
+use super::permission;
+use super::request::Head;
+use super::route::{Call, Door, Found, Plan, Route, WriteJob, door, find};
 use super::wire::Reply;
-use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle, routes_of};
-use crate::engine::access::{Capability, SELF_SERVICE, permits};
+use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle, routes_of, wrapping};
+use crate::engine::access::{Capability, SELF_SERVICE};
 use crate::engine::{Access, Engine, mounts, namespaces, tokens};
-use crate::id::BlindKey;
+use crate::id::{Accessor, BlindKey};
+use crate::model::cidr;
 use crate::model::namespace::Scope;
 use crate::model::token::Token;
+use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::time::Timestamp;
 
@@ -48,7 +51,6 @@ async fn answer(
         return answer.into_response(payload, bodies, engine).await;
     }
     let head = Head::read(http)?;
-    refuse_broken_wrap_ttl(http)?;
     let access = engine.access()?;
     let body = match head.operation {
         Capability::Update | Capability::Patch => bodies.read(payload).await?,
@@ -63,27 +65,17 @@ async fn answer(
         Seen::LimitedUses(caller) => {
             let caller = spend_use(engine, &access, now, *caller).await?;
             match looked(Some(&caller))? {
-                Seen::Planned(planned) => Box::new(Planned { recheck: None, ..*planned }),
+                Seen::Planned(planned) => {
+                    Box::new(Planned { recheck: Recheck { token: None, ..planned.recheck }, ..*planned })
+                }
                 Seen::LimitedUses(_) => return Err(Error::no_token()),
             }
         }
     };
     let request_id = engine.entropy.uuid().to_string();
-    let reply = carry_out(engine, &access, now, seen.plan, seen.recheck).await?;
+    let done = carry_out(engine, &access, now, seen.plan, seen.recheck).await;
+    let reply = done.map_err(|error| if seen.open { error.plain() } else { error })?;
     Ok(reply.respond(&request_id, seen.warnings))
-}
-
-/// Wrapping is not offered yet: a request that asks for it is refused rather than answered in the open.
-fn refuse_broken_wrap_ttl(http: &HttpRequest) -> Result<(), Error> {
-    let Some(asked) = header(http, "X-Vault-Wrap-TTL").filter(|asked| !asked.is_empty()) else { return Ok(()) };
-    match super::duration::parse(asked) {
-        Ok(0) => Ok(()),
-        Ok(ttl) if ttl < 0 => {
-            Err(Error::bad_request("error parsing X-Vault-Wrap-TTL header: requested wrap ttl cannot be negative"))
-        }
-        Ok(_) => Err(Error::bad_request("response wrapping is not supported")),
-        Err(why) => Err(Error::bad_request(format!("error parsing X-Vault-Wrap-TTL header: {why}"))),
-    }
 }
 
 /// What a look at a request comes to.
@@ -97,8 +89,19 @@ enum Seen {
 struct Planned {
     plan: Plan,
     warnings: Vec<String>,
-    /// The token that must still be good when something is written.
-    recheck: Option<BlindKey>,
+    /// What must still be there when something is written.
+    recheck: Recheck,
+    /// Whether the route is an open one.
+    open: bool,
+}
+
+/// What a request leans on.
+#[derive(Clone)]
+struct Recheck {
+    /// A token, which must be good.
+    token: Option<BlindKey>,
+    /// An auth mount.
+    mount: Option<Accessor>,
 }
 
 /// Look at a request on a snapshot: which namespace, who asks, may they, and what is to be done. `spent` is the caller whose use has been
@@ -116,50 +119,77 @@ fn look(
     let (mount, below) =
         mounts::resolve(tx, access, &scope, path)?.map_or((None, path), |(mount, below)| (Some(mount), below));
     let routes = || mount.as_ref().map_or(ROUTES, |mount| routes_of(mount.kind)).iter().copied().flatten();
-    if is_open(routes(), below) {
-        let mut call =
-            Call { engine, access, tx, scope, path, mount: mount.clone(), caller: None, head, input: Input::default() };
-        return plan(&mut call, routes(), below, sent).map_err(Error::plain);
+    // What is listed lies below a path: it is not the open path itself.
+    let door = if head.operation == Capability::List { Door::Token } else { door(routes(), below) };
+    if lets_anybody_in(door, head, sent) {
+        let (mount, caller, input) = (mount.clone(), None, Input::default());
+        let mut call = Call { engine, access, tx, scope, path, mount, caller, sudo: false, head, input, sent };
+        return plan(&mut call, routes(), below).map_err(Error::plain);
     }
     let shown = head.token.as_ref().ok_or_else(Error::no_token)?;
     let caller = match spent {
         Some(caller) => caller.clone(),
         None => tokens::authenticate(tx, access, shown.expose())?.ok_or_else(Error::no_token)?,
     };
+    if !cidr::admits(&caller.bound_cidrs, head.peer) {
+        return Err(Error::no_token());
+    }
     if spent.is_none() && caller.uses_left.is_some() {
         return Ok(Seen::LimitedUses(Box::new(caller)));
     }
-    if !permits(&caller, &scope, head.operation, path) {
+    // A wrapping token is good for its own reply and nothing else, whatever its policy is made to say.
+    if caller.is_wrapping() {
         return Err(Error::denied());
     }
-    let own_business = SELF_SERVICE.iter().any(|(own, _)| *own == path);
-    let scope = if own_business { caller.scope.clone() } else { scope };
-    if mount.is_none() {
-        refuse_unmounted(&scope, head.operation, path)?;
+    let scope = if SELF_SERVICE.contains(&path) { caller.scope.clone() } else { scope };
+    let cut;
+    let (mount, caller, input) = (mount.clone(), Some(caller), Input::default());
+    let mut call = Call { engine, access, tx, scope, path, mount, caller, sudo: false, head, input, sent };
+    if door != Door::NoBadToken
+        && let Some(limit) = permission::check(&mut call, routes(), below)?
+    {
+        cut = permission::within(limit, sent);
+        call.sent = &cut;
     }
-    let caller = Some(caller);
-    let mut call =
-        Call { engine, access, tx, scope, path, mount: mount.clone(), caller, head, input: Input::default() };
-    plan(&mut call, routes(), below, sent)
+    if call.mount.is_none() {
+        refuse_unmounted(&call.scope, head.operation, path)?;
+    }
+    plan(&mut call, routes(), below)
+}
+
+/// Whether the request is let in without a look at who asks.
+fn lets_anybody_in(door: Door, head: &Head, sent: &Parameters) -> bool {
+    match door {
+        Door::Token => false,
+        Door::Open => true,
+        Door::NoBadToken => head.token.is_none(),
+        Door::OwnToken(parameter) => {
+            let named = Secret::new(bare_text(sent, parameter));
+            named.expose().is_empty() || head.token.as_ref() == Some(&named)
+        }
+    }
 }
 
 /// Look the path up among `routes`, read the parameters, and let the handler say what is to be done.
-fn plan(
-    call: &mut Call<'_>,
-    routes: impl Iterator<Item = &'static Route>,
-    path: &str,
-    sent: &Parameters,
-) -> Result<Seen, Error> {
+fn plan(call: &mut Call<'_>, routes: impl Iterator<Item = &'static Route>, path: &str) -> Result<Seen, Error> {
     let (route, handler, captures) = match find(routes, call.head.operation, path) {
         Found::Handler(route, handler, captures) => (route, handler, captures),
         Found::OtherOperations => return Err(Error::unsupported_operation()),
         Found::Nothing => return Err(Error::unsupported_path()),
     };
-    call.input = Input::typed(route.fields, route.wording, sent, &captures)?;
-    let warnings = std::mem::take(&mut call.input.warnings);
-    let recheck = call.caller.as_ref().map(|caller| caller.key);
+    call.input = Input::typed(route.fields, route.wording, call.sent, &captures)?;
+    let warnings = if route.anything { Vec::new() } else { std::mem::take(&mut call.input.warnings) };
+    let recheck = Recheck {
+        token: call.caller.as_ref().map(|caller| caller.key),
+        mount: call.mount.as_ref().map(|mount| mount.accessor.clone()),
+    };
+    let wrap = wrapping::ask(call);
     let plan = handler(call)?;
-    Ok(Seen::Planned(Box::new(Planned { plan, warnings, recheck })))
+    let plan = match wrap {
+        Some(ask) => wrapping::wrapped(plan, ask, warnings.clone())?,
+        None => plan,
+    };
+    Ok(Seen::Planned(Box::new(Planned { plan, warnings, recheck, open: call.caller.is_none() })))
 }
 
 fn refuse_unmounted(scope: &Scope, operation: Capability, path: &str) -> Result<(), Error> {
@@ -189,7 +219,7 @@ async fn carry_out(
     access: &Access,
     now: Timestamp,
     plan: Plan,
-    recheck: Option<BlindKey>,
+    recheck: Recheck,
 ) -> Result<Reply, Error> {
     let mut plan = plan;
     loop {
@@ -200,22 +230,37 @@ async fn carry_out(
                 let engine = Arc::clone(engine);
                 web::block(move || work(&engine)).await.map_err(|_| Error::busy())??
             }
+            Plan::Hashing(work) => {
+                let permit = engine.passwords.admit().await.ok_or_else(Error::busy)?;
+                let engine = Arc::clone(engine);
+                web::block(move || work(&engine, &permit)).await.map_err(|_| Error::busy())??
+            }
         };
     }
 }
 
-/// Write, if the caller's token is still good at that place in the order of writes: what comes after a revocation is refused.
+/// Write, if the caller's token is still good at that place in the order of writes, and the mount still there: what comes after a revocation
+/// is refused.
 async fn write(
     engine: &Arc<Engine>,
     access: &Access,
     now: Timestamp,
     mut job: WriteJob,
-    recheck: Option<BlindKey>,
+    recheck: Recheck,
 ) -> Result<Reply, Error> {
     let access = access.clone();
-    let job = move |tx: &mut dyn Tx| match recheck {
-        Some(key) if !tokens::still_good(tx, &access, key)? => Err(Error::no_token()),
-        Some(_) | None => job(tx, &access),
+    let job = move |tx: &mut dyn Tx| {
+        if let Some(key) = recheck.token
+            && !tokens::still_good(tx, &access, key)?
+        {
+            return Err(Error::no_token());
+        }
+        if let Some(mount) = &recheck.mount
+            && !mounts::exists(tx, &access, mount)?
+        {
+            return Err(Error::no_token());
+        }
+        job(tx, &access)
     };
     engine.store.write(now, job).await
 }

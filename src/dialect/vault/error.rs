@@ -9,6 +9,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
+use crate::engine::approle;
 use crate::engine::tokens::Refusal;
 use crate::engine::{aliases, group_aliases, groups};
 use crate::model::namespace::NameError;
@@ -61,6 +62,11 @@ impl Error {
     /// There is no such thing.
     pub(super) const fn not_found() -> Self {
         Self::silent(StatusCode::NOT_FOUND)
+    }
+
+    /// There is no such thing, in these words.
+    pub(super) fn not_found_because(text: impl Into<String>) -> Self {
+        Self::of(StatusCode::NOT_FOUND, text)
     }
 
     /// There is no such namespace.
@@ -216,7 +222,7 @@ impl From<engine::Error> for Error {
             E::NamespaceName(reason) => Self::bad_request(namespace_name(&reason)),
             E::UnknownNamespace => Self::bad_request("namespace not found"),
             E::NamespaceHasChildren => Self::bad_request("unable to delete namespace containing child namespaces"),
-            E::UnknownMethod | E::OtherKind => Self::not_found(),
+            E::UnknownMethod | E::OtherKind | E::UnknownAppRole => Self::not_found(),
             E::OtherNamespace => Self::bad_request("request namespace does not match method namespace"),
             E::MethodNameTaken(name) => Self::bad_request(format!(
                 "a login MFA method configuration with the method name {name} already exists"
@@ -236,16 +242,33 @@ impl From<engine::Error> for Error {
                 Self::bad_request(format!("conflicting MFA config ID \"{method}\" in entity ID \"{from}\""))
             }
             E::MergeSource => Self::bad_request("entity id to merge from is invalid"),
-            E::Token(refusal) => token(refusal),
+            E::Token(refusal) => token(&refusal),
             E::Alias(refusal) => alias(&refusal),
             E::Group(refusal) => group(&refusal),
             E::GroupAlias(refusal) => group_alias(&refusal),
             E::AliasClash(clash) => Self::bad_request(clash.to_string()),
+            E::MountPathTaken(path) => Self::bad_request(format!("path is already in use at {path}")),
+            E::UnknownMount => Self::unsupported_path(),
+            E::MountLifetimes(conflict) => Self::bad_request(conflict.to_string()),
+            E::TokenSettings(conflict) => Self::bad_request(conflict.to_string()),
+            E::NoPassword => Self::bad_request("must provide either password or password_hash"),
+            E::UnknownUser => Self::bad_request_wrapped("username does not exist"),
+            E::AppRole(refusal) => app_role(refusal),
+            E::Enforcement(refusal) => Self::bad_request(refusal.to_string()),
+            E::MethodInUse(enforcement) => Self::bad_request_wrapped(&format!(
+                "methodID is still used by an enforcement configuration with ID: {enforcement}"
+            )),
+            E::UnknownLogin => Self::bad_request("invalid request ID"),
+            E::NothingEnforced => Self::bad_request("found nil or empty MFAEnforcement configuration"),
+            E::NoSelfEnrolment(method) => {
+                Self::bad_request(format!("self-enrollment is not enabled for method ID \"{method}\""))
+            }
+            E::Policy(refusal) => Self::bad_request(refusal.to_string()),
         }
     }
 }
 
-fn token(refusal: Refusal) -> Error {
+fn token(refusal: &Refusal) -> Error {
     Error::bad_request(refusal.to_string())
 }
 
@@ -288,6 +311,16 @@ fn group_alias(refusal: &group_aliases::Refusal) -> Error {
         R::Unknown | R::NoName | R::NoMount | R::UnknownMount(_) | R::UnknownGroup | R::Internal | R::NameTaken => {
             Error::bad_request(refusal.to_string())
         }
+    }
+}
+
+/// Where the reference takes the caller's mistake for a fault of its own, its words are kept.
+fn app_role(refusal: approle::Refusal) -> Error {
+    use approle::Refusal as R;
+    let text = refusal.to_string();
+    match refusal {
+        R::NoConstraint | R::RoleIdTaken | R::WiderCidrs | R::SecretIdTaken => Error::bad_request_wrapped(&text),
+        R::LocalIsFixed | R::NotBound | R::MoreUses | R::LongerTtl => Error::bad_request(text),
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::duration;
 
 /// A parameter of a route.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
@@ -30,10 +30,14 @@ pub(super) enum Kind {
     Bool,
     /// A list of texts; one text is split at its commas.
     List,
+    /// A list of texts; one text is one of them.
+    Texts,
     /// Texts by name.
     Map,
     /// Texts by name, or null to remove one.
     Patch,
+    /// A JSON object, as it is.
+    Object,
 }
 
 /// A parameter's value.
@@ -45,6 +49,8 @@ pub(super) enum Value {
     List(Vec<String>),
     Map(BTreeMap<String, String>),
     Patch(BTreeMap<String, Option<String>>),
+    /// As it was sent, in JSON.
+    Object(String),
 }
 
 /// A parameter as it was sent: in JSON, or as text in a form or a query.
@@ -124,9 +130,11 @@ pub(super) fn convert(kind: Kind, name: &str, sent: &Sent) -> Result<Option<Valu
         Kind::Int => int(literal).map(Value::Int).map(Some),
         Kind::Seconds | Kind::SignedSeconds => seconds(literal, kind),
         Kind::Bool => switch(literal).map(Value::Bool).map(Some),
-        Kind::List => list(literal),
+        Kind::List => list(literal, |text| text.split(',').map(str::to_owned).collect()),
+        Kind::Texts => list(literal, |text| vec![text]),
         Kind::Map => map(literal, name).map(|map| map.map(Value::Map)),
         Kind::Patch => patch(literal),
+        Kind::Object => object(literal, sent),
     }
 }
 
@@ -200,16 +208,15 @@ pub(super) fn go_bool(text: &str) -> Option<bool> {
     }
 }
 
-fn list(literal: Literal) -> Result<Option<Value>, String> {
+/// A list of texts; `several` says what one text comes to.
+fn list(literal: Literal, several: fn(String) -> Vec<String>) -> Result<Option<Value>, String> {
     let texts = match literal {
         Literal::Null => return Ok(None),
         Literal::Array(items) => {
             let texts = items.iter().map(|item| Literal::of_json(item)?.into_text());
             texts.collect::<Result<Vec<_>, _>>()?
         }
-        Literal::Bool(_) | Literal::Number(_) | Literal::Text(_) | Literal::Object(_) => {
-            literal.into_text()?.split(',').map(str::to_owned).collect()
-        }
+        Literal::Bool(_) | Literal::Number(_) | Literal::Text(_) | Literal::Object(_) => several(literal.into_text()?),
     };
     let trimmed = texts.iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     Ok(Some(Value::List(trimmed.collect())))
@@ -249,6 +256,14 @@ fn patch(literal: Literal) -> Result<Option<Value>, String> {
         | Literal::Object(_)) => literal.into_text().map(|text| (key, Some(text))),
     });
     changes.collect::<Result<_, String>>().map(|changes| Some(Value::Patch(changes)))
+}
+
+fn object(literal: Literal, sent: &Sent) -> Result<Option<Value>, String> {
+    match (literal, sent) {
+        (Literal::Null, _) => Ok(None),
+        (Literal::Object(_), Sent::Json(json)) => Ok(Some(Value::Object(json.get().to_owned()))),
+        (literal, Sent::Json(_) | Sent::Text(_)) => Err(literal.unconvertible("map[string]interface {}")),
+    }
 }
 
 #[cfg(test)]
@@ -299,6 +314,9 @@ mod tests {
         assert_eq!(read(Kind::List, "\"a, b\""), list(&["a", "b"]));
         assert_eq!(read(Kind::List, "\"\""), list(&[]));
         assert_eq!(read(Kind::List, "[\"a\", 1]"), list(&["a", "1"]));
+        assert_eq!(read(Kind::Texts, "\" a,b \""), list(&["a,b"]));
+        assert_eq!(read(Kind::Texts, "\"\""), list(&[]));
+        assert_eq!(read(Kind::Texts, "[\"a\", \"b,c\"]"), list(&["a", "b,c"]));
         let map = Ok(Some(Value::Map(BTreeMap::from([("a".into(), "1".into()), ("b".into(), "1".into())]))));
         assert_eq!(read(Kind::Map, "{\"a\":1,\"b\":true}"), map);
         assert_eq!(read(Kind::Map, "[\"a=1\",\"b=1\"]"), map);
@@ -306,9 +324,21 @@ mod tests {
     }
 
     #[test]
+    fn an_object_is_kept_as_it_is() {
+        assert_eq!(read(Kind::Object, "null"), Ok(None));
+        assert_eq!(read(Kind::Object, "{\"a\": 1e1}"), Ok(Some(Value::Object("{\"a\": 1e1}".into()))));
+        for sent in ["\"{}\"", "[]", "1", "true"] {
+            assert!(read(Kind::Object, sent).is_err(), "{sent}");
+        }
+        assert!(convert(Kind::Object, "f", &Sent::Text("{}".into())).is_err());
+    }
+
+    #[test]
     fn no_error_repeats_what_was_sent() {
         let secret = "s3cr3t";
-        for kind in [Kind::Text, Kind::Int, Kind::Seconds, Kind::Bool, Kind::List, Kind::Map, Kind::Patch] {
+        let kinds =
+            [Kind::Text, Kind::Int, Kind::Seconds, Kind::Bool, Kind::List, Kind::Map, Kind::Patch, Kind::Object];
+        for kind in kinds {
             for sent in ["\"s3cr3t\"", "{\"s3cr3t\":{\"s3cr3t\":1}}", "[{\"s3cr3t\":1}]", "[[\"s3cr3t\"]]"] {
                 if let Err(error) = read(kind, sent) {
                     assert!(!error.contains(secret), "{kind:?} {sent}: {error}");

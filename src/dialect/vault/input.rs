@@ -76,6 +76,15 @@ fn strings_in(body: &[u8]) -> usize {
     quotes.div_ceil(2)
 }
 
+/// A parameter as a bare text; empty if it was not sent, or is no text.
+pub(super) fn bare_text(sent: &Parameters, name: &str) -> String {
+    match sent.get(name) {
+        Some(Sent::Text(text)) => text.clone(),
+        Some(Sent::Json(json)) => serde_json::from_str(json.get()).unwrap_or_default(),
+        None => String::new(),
+    }
+}
+
 /// The typed parameters of a request, and what is to be said about those that were sent.
 #[derive(Default)]
 pub(super) struct Input {
@@ -89,6 +98,8 @@ pub(super) struct Input {
 pub(super) enum Wording {
     /// As a failed validation of a named field.
     Field,
+    /// As that of a named field, where the reference looks at parameters before it validates them: to see whether what they are for exists.
+    Early,
     /// Just the reason.
     Bare,
 }
@@ -106,6 +117,7 @@ impl Input {
             let Some(field) = fields.iter().find(|field| field.name == name) else { continue };
             let value = convert(field.kind, field.name, given).map_err(|why| match wording {
                 Wording::Bare => Error::bad_request(why),
+                Wording::Early => Error::bad_request(format!("error converting input for field \"{name}\": {why}")),
                 Wording::Field => Error::bad_request(format!(
                     "Field validation failed: error converting input for field \"{name}\": {why}"
                 )),
@@ -144,7 +156,10 @@ impl Input {
     pub(super) fn given_text(&self, name: &str) -> Option<&str> {
         match self.values.get(name) {
             Some(Value::Text(text)) => Some(text),
-            Some(Value::Int(_) | Value::Bool(_) | Value::List(_) | Value::Map(_) | Value::Patch(_)) | None => None,
+            Some(
+                Value::Int(_) | Value::Bool(_) | Value::List(_) | Value::Map(_) | Value::Patch(_) | Value::Object(_),
+            )
+            | None => None,
         }
     }
 
@@ -157,7 +172,10 @@ impl Input {
     pub(super) fn int(&self, name: &str) -> Option<i64> {
         match self.values.get(name) {
             Some(Value::Int(number)) => Some(*number),
-            Some(Value::Text(_) | Value::Bool(_) | Value::List(_) | Value::Map(_) | Value::Patch(_)) | None => None,
+            Some(
+                Value::Text(_) | Value::Bool(_) | Value::List(_) | Value::Map(_) | Value::Patch(_) | Value::Object(_),
+            )
+            | None => None,
         }
     }
 
@@ -165,7 +183,10 @@ impl Input {
     pub(super) fn switch(&self, name: &str) -> Option<bool> {
         match self.values.get(name) {
             Some(Value::Bool(switch)) => Some(*switch),
-            Some(Value::Text(_) | Value::Int(_) | Value::List(_) | Value::Map(_) | Value::Patch(_)) | None => None,
+            Some(
+                Value::Text(_) | Value::Int(_) | Value::List(_) | Value::Map(_) | Value::Patch(_) | Value::Object(_),
+            )
+            | None => None,
         }
     }
 
@@ -173,7 +194,10 @@ impl Input {
     pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
         match self.values.get(name) {
             Some(Value::List(list)) => Some(list.clone()),
-            Some(Value::Text(_) | Value::Int(_) | Value::Bool(_) | Value::Map(_) | Value::Patch(_)) | None => None,
+            Some(
+                Value::Text(_) | Value::Int(_) | Value::Bool(_) | Value::Map(_) | Value::Patch(_) | Value::Object(_),
+            )
+            | None => None,
         }
     }
 
@@ -181,15 +205,41 @@ impl Input {
     pub(super) fn map(&self, name: &str) -> Option<BTreeMap<String, String>> {
         match self.values.get(name) {
             Some(Value::Map(map)) => Some(map.clone()),
-            Some(Value::Text(_) | Value::Int(_) | Value::Bool(_) | Value::List(_) | Value::Patch(_)) | None => None,
+            Some(
+                Value::Text(_) | Value::Int(_) | Value::Bool(_) | Value::List(_) | Value::Patch(_) | Value::Object(_),
+            )
+            | None => None,
         }
+    }
+
+    /// The parameters inside one that declares `fields` of its own, if it was given.
+    ///
+    /// # Errors
+    /// When one of them is of a wrong type.
+    pub(super) fn inside(&self, name: &str, fields: &'static [Field]) -> Result<Option<Self>, Error> {
+        let Some(Value::Object(sent)) = self.values.get(name) else { return Ok(None) };
+        Self::typed(fields, Wording::Bare, &json(sent.as_bytes())?, &[]).map(Some)
     }
 
     /// Changes by name, if they were given.
     pub(super) fn patch(&self, name: &str) -> Option<BTreeMap<String, Option<String>>> {
         match self.values.get(name) {
             Some(Value::Patch(patch)) => Some(patch.clone()),
-            Some(Value::Text(_) | Value::Int(_) | Value::Bool(_) | Value::List(_) | Value::Map(_)) | None => None,
+            Some(
+                Value::Text(_) | Value::Int(_) | Value::Bool(_) | Value::List(_) | Value::Map(_) | Value::Object(_),
+            )
+            | None => None,
+        }
+    }
+
+    /// A JSON object as it was sent, if it was given.
+    pub(super) fn object(&self, name: &str) -> Option<&str> {
+        match self.values.get(name) {
+            Some(Value::Object(json)) => Some(json),
+            Some(
+                Value::Text(_) | Value::Int(_) | Value::Bool(_) | Value::List(_) | Value::Map(_) | Value::Patch(_),
+            )
+            | None => None,
         }
     }
 }

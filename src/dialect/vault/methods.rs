@@ -28,6 +28,7 @@ const TOTP: &[Field] = &[
     Field { name: "digits", kind: Type::Int },
     Field { name: "skew", kind: Type::Int },
     Field { name: "max_validation_attempts", kind: Type::Int },
+    Field { name: "enable_self_enrollment", kind: Type::Bool },
 ];
 
 const DUO: &[Field] = &[
@@ -163,6 +164,7 @@ fn totp(input: &Input) -> Result<Totp, Error> {
         issuer: input.text("issuer").to_owned(),
         max_validation_attempts: input.int("max_validation_attempts").unwrap_or(5),
         qr_size: input.int("qr_size").unwrap_or(200),
+        self_enrolment: input.switch("enable_self_enrollment").unwrap_or(false),
     };
     Totp::try_from(asked).map_err(|error| Error::bad_request(error.to_string()))
 }
@@ -257,16 +259,23 @@ fn delete(call: &mut Call<'_>) -> Result<Plan, Error> {
 /// A method as it is read. Nothing that is secret in it is shown.
 fn shown(method: &Method) -> Value {
     let mut data = match &method.settings {
-        Settings::Totp(totp) => json!({
-            "algorithm": totp.parameters.algorithm.as_str(),
-            "digits": totp.parameters.digits.count(),
-            "issuer": totp.issuer,
-            "key_size": totp.key_size,
-            "max_validation_attempts": totp.max_validation_attempts,
-            "period": totp.parameters.period_secs,
-            "qr_size": totp.qr_size,
-            "skew": totp.parameters.skew,
-        }),
+        Settings::Totp(totp) => {
+            let mut data = json!({
+                "algorithm": totp.parameters.algorithm.as_str(),
+                "digits": totp.parameters.digits.count(),
+                "issuer": totp.issuer,
+                "key_size": totp.key_size,
+                "max_validation_attempts": totp.max_validation_attempts,
+                "period": totp.parameters.period_secs,
+                "qr_size": totp.qr_size,
+                "skew": totp.parameters.skew,
+            });
+            // Older servers do not know the member, and some clients count them.
+            if totp.self_enrolment {
+                merge(&mut data, json!({ "enable_self_enrollment": true }));
+            }
+            data
+        }
         Settings::Duo(duo) => json!({
             "api_hostname": duo.api_hostname,
             "mount_accessor": "",

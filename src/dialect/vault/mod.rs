@@ -6,9 +6,13 @@
 use actix_web::web::{self, Data, ServiceConfig};
 
 mod aliases;
+mod approle;
+mod auth_mounts;
 mod body;
+mod credentials;
 mod dispatch;
 mod duration;
+mod enforcements;
 mod entities;
 mod error;
 mod field;
@@ -16,17 +20,30 @@ mod group_aliases;
 mod groups;
 mod input;
 mod lifecycle;
+mod listing;
+mod lockouts;
+mod login;
 mod lookup;
 mod methods;
 mod mounts;
 mod namespaces;
+mod permission;
+mod policies;
 mod request;
+mod requirement;
 mod route;
+mod second_phase;
+mod secret_ids;
 mod system;
+mod token_roles;
+mod token_settings;
 mod tokens;
 mod totp;
+mod ui;
+mod userpass;
 mod verification;
 mod wire;
+mod wrapping;
 
 pub use body::Bodies;
 
@@ -86,14 +103,23 @@ const ROUTES: &[&[route::Route]] = &[
     groups::ROUTES,
     group_aliases::ROUTES,
     tokens::ROUTES,
+    token_roles::ROUTES,
     namespaces::ROUTES,
+    policies::ROUTES,
     mounts::ROUTES,
     system::ROUTES,
+    wrapping::ROUTES,
+    ui::ROUTES,
+    auth_mounts::ROUTES,
+    lockouts::ROUTES,
+    enforcements::ROUTES,
+    second_phase::ROUTES,
 ];
 
 /// The routes inside a mount of this kind.
 const fn routes_of(kind: mount::Kind) -> &'static [&'static [route::Route]] {
     match kind {
-        mount::Kind::Userpass | mount::Kind::Approle => &[],
+        mount::Kind::Userpass => &[userpass::ROUTES],
+        mount::Kind::Approle => &[approle::ROUTES, secret_ids::ROUTES],
     }
 }

@@ -1,12 +1,17 @@
 //! A request's head: which path in which namespace, what is to be done, and who asks.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 
 use super::error::Error;
 use super::field::go_bool;
+use super::{credentials, duration};
 use crate::engine::access::Capability;
+use crate::engine::requirements::Offer;
 use crate::secret::Secret;
 
 /// The head of a request, checked.
@@ -21,8 +26,14 @@ pub(super) struct Head {
     pub(super) namespace: String,
     /// What the caller shows.
     pub(super) token: Option<Secret<String>>,
+    /// For how long the reply is to wait, wrapped, if it is.
+    pub(super) wrap_ttl: Option<Duration>,
+    /// The address that it comes from, as the connection tells; no header can say otherwise.
+    pub(super) peer: Option<IpAddr>,
     /// Whether the body is a form unless it looks like JSON.
     pub(super) is_form: bool,
+    /// What is offered as a second factor, for a login.
+    pub(super) offer: Option<Offer>,
 }
 
 impl Head {
@@ -46,13 +57,36 @@ impl Head {
             query,
             namespace: if namespace.trim_matches('/') == "root" { String::new() } else { namespace },
             token: token(http),
+            wrap_ttl: wrap_ttl(http)?,
+            peer: http.peer_addr().map(|peer| peer.ip().to_canonical()),
             is_form: media_type == "application/x-www-form-urlencoded",
+            offer: credentials::from_headers(http)?,
         })
     }
 }
 
 pub(super) fn header<'a>(http: &'a HttpRequest, name: &str) -> Option<&'a str> {
     http.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The longest that a reply can wait: what the wire's numbers and dates can tell of.
+const LONGEST_WRAP_SECS: i64 = i32::MAX as i64;
+
+/// For how long the reply is to wait, wrapped. A part of a second is a whole one: who asks for wrapping never gets the reply in the open.
+fn wrap_ttl(http: &HttpRequest) -> Result<Option<Duration>, Error> {
+    let fault = |why: &str| Error::bad_request(format!("error parsing X-Vault-Wrap-TTL header: {why}"));
+    let Some(value) = http.headers().get("X-Vault-Wrap-TTL") else { return Ok(None) };
+    let asked = value.to_str().map_err(|_| fault("time: invalid duration"))?;
+    let seconds = duration::parse(asked).map_err(|why| fault(&why.to_string()))?;
+    if seconds < 0 || asked.starts_with('-') {
+        return Err(fault("requested wrap ttl cannot be negative"));
+    }
+    if seconds > LONGEST_WRAP_SECS {
+        return Err(fault("requested wrap ttl is too long"));
+    }
+    let is_part = seconds == 0 && asked.chars().any(|c| matches!(c, '1'..='9'));
+    let seconds = if is_part { 1 } else { seconds.unsigned_abs() };
+    Ok((seconds > 0).then_some(Duration::from_secs(seconds)))
 }
 
 fn operation(http: &HttpRequest, query: &mut Vec<(String, String)>) -> Result<Capability, Error> {

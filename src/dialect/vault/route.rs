@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::field::Field;
-use super::input::{Input, Wording};
+use super::input::{Input, Parameters, Wording};
 use super::request::Head;
 use super::wire::Reply;
 use crate::engine::access::Capability;
+use crate::engine::passwords::Permit;
 use crate::engine::{Access, Engine};
 use crate::model::mount::Mount;
 use crate::model::namespace::Scope;
@@ -26,8 +27,12 @@ pub(super) struct Route {
     pub(super) fields: &'static [Field],
     /// How wrong parameters are worded.
     pub(super) wording: Wording,
-    /// Whether it is served without a token, ignoring any that is shown.
-    pub(super) open: bool,
+    /// Whether it takes parameters of any name.
+    pub(super) anything: bool,
+    /// Whom it lets in.
+    pub(super) door: Door,
+    /// Tells whether what the path names is there, where writing what is not is another thing than writing what is.
+    pub(super) exists: Option<Exists>,
     /// What can be done with it.
     pub(super) handlers: &'static [(Capability, Handler)],
 }
@@ -39,7 +44,8 @@ impl Route {
         fields: &'static [Field],
         handlers: &'static [(Capability, Handler)],
     ) -> Self {
-        Self { pattern, absent: &[], fields, wording: Wording::Field, open: false, handlers }
+        let (wording, door) = (Wording::Field, Door::Token);
+        Self { pattern, absent: &[], fields, wording, anything: false, door, exists: None, handlers }
     }
 
     /// The same, capturing these too.
@@ -52,14 +58,46 @@ impl Route {
         Self { wording, ..self }
     }
 
+    /// The same, where writing takes `create` instead of `update` as long as this says that what the path names is not there. It is asked before
+    /// anything is permitted, with the path's own parameters and no others.
+    pub(super) const fn exists(self, exists: Exists) -> Self {
+        Self { exists: Some(exists), ..self }
+    }
+
     /// The same, served without a token.
     pub(super) const fn open(self) -> Self {
-        Self { open: true, ..self }
+        self.door(Door::Open)
     }
+
+    /// The same, letting these in.
+    pub(super) const fn door(self, door: Door) -> Self {
+        Self { door, ..self }
+    }
+
+    /// The same, taking parameters of any name.
+    pub(super) const fn anything(self) -> Self {
+        Self { anything: true, ..self }
+    }
+}
+
+/// Whom a route lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Whoever shows a good token that may.
+    Token,
+    /// Anybody, ignoring any token that is shown.
+    Open,
+    /// Whoever shows a good token, and whoever shows none.
+    NoBadToken,
+    /// Anybody with a token of whatever worth, unless this parameter names another one: then whoever shows a good token that may.
+    OwnToken(&'static str),
 }
 
 /// Translates one operation of one route.
 pub(super) type Handler = fn(&mut Call<'_>) -> Result<Plan, Error>;
+
+/// Tells whether what a path names is there.
+pub(super) type Exists = fn(&mut Call<'_>) -> Result<bool, Error>;
 
 /// What a handler works with: an authenticated, permitted request, on a snapshot.
 pub(super) struct Call<'a> {
@@ -74,10 +112,14 @@ pub(super) struct Call<'a> {
     pub(super) mount: Option<Mount>,
     /// Who asks; nobody, where a route is open.
     pub(super) caller: Option<Token>,
+    /// Whether they may do what needs `sudo` here.
+    pub(super) sudo: bool,
     /// What the request's head says.
     pub(super) head: &'a Head,
     /// The parameters.
     pub(super) input: Input,
+    /// The parameters as they were sent, whatever their names.
+    pub(super) sent: &'a Parameters,
 }
 
 impl Call<'_> {
@@ -114,10 +156,13 @@ pub(super) enum Plan {
     Write(WriteJob),
     /// This work, where blocking is allowed, and then what it comes to.
     Slow(SlowJob),
+    /// This work, where passwords are hashed and checked, and then what it comes to.
+    Hashing(HashingJob),
 }
 
 pub(super) type WriteJob = Box<dyn FnMut(&mut dyn Tx, &Access) -> Result<Reply, Error> + Send>;
 pub(super) type SlowJob = Box<dyn FnOnce(&Engine) -> Result<Plan, Error> + Send>;
+pub(super) type HashingJob = Box<dyn FnOnce(&Engine, &Permit) -> Result<Plan, Error> + Send>;
 
 impl Plan {
     /// A write.
@@ -128,6 +173,11 @@ impl Plan {
     /// Slow work.
     pub(super) fn slow(job: impl FnOnce(&Engine) -> Result<Self, Error> + Send + 'static) -> Self {
         Self::Slow(Box::new(job))
+    }
+
+    /// Work on a password.
+    pub(super) fn hashing(job: impl FnOnce(&Engine, &Permit) -> Result<Self, Error> + Send + 'static) -> Self {
+        Self::Hashing(Box::new(job))
     }
 }
 
@@ -144,7 +194,8 @@ pub(super) enum Found {
     Nothing,
 }
 
-/// Look up an operation on `path`. Rows are tried in order; one that fits the path but not the operation lets later ones try.
+/// Look up an operation on `path`. Rows are tried in order; one that fits the path but not the operation lets later ones try. One that can do
+/// nothing only says that what is below it is open.
 pub(super) fn find(table: impl IntoIterator<Item = &'static Route>, operation: Capability, path: &str) -> Found {
     let mut found = Found::Nothing;
     for route in table {
@@ -153,14 +204,17 @@ pub(super) fn find(table: impl IntoIterator<Item = &'static Route>, operation: C
             captures.extend(route.absent.iter().map(|name| (*name, String::new())));
             return Found::Handler(route, *handler, captures);
         }
-        found = Found::OtherOperations;
+        if !route.handlers.is_empty() {
+            found = Found::OtherOperations;
+        }
     }
     found
 }
 
-/// Whether `path` is one that is served without a token, whatever can be done with it.
-pub(super) fn is_open(table: impl IntoIterator<Item = &'static Route>, path: &str) -> bool {
-    table.into_iter().any(|route| route.open && capture(route.pattern, path).is_some())
+/// Whom `path` lets in, whatever can be done with it.
+pub(super) fn door(table: impl IntoIterator<Item = &'static Route>, path: &str) -> Door {
+    let mut fitting = table.into_iter().filter(|route| capture(route.pattern, path).is_some());
+    fitting.find(|route| route.door != Door::Token).map_or(Door::Token, |route| route.door)
 }
 
 fn capture(pattern: &'static str, path: &str) -> Option<Captures> {

@@ -9,8 +9,9 @@ use super::input::{Input, Wording};
 use super::route::{Call, Plan, Route};
 use super::wire::{Auth, Reply, TokenData};
 use crate::engine::access::Capability;
-use crate::engine::tokens::{self, Created, FreshToken, Renewed};
-use crate::engine::{Access, identity};
+use crate::engine::logins::Fresh;
+use crate::engine::tokens::{self, Created, FreshToken, Narrowed, Renewed};
+use crate::engine::{Access, identity, policies};
 use crate::id::{Accessor, BlindKey};
 use crate::model::namespace::Scope;
 use crate::model::token::{self, Ask, Lifetime, Token};
@@ -52,7 +53,7 @@ pub(super) const ROUTES: &[Route] = &[
     route("auth/token/lookup-accessor", &[ACCESSOR], &[(Capability::Update, lookup_accessor)]),
     route("auth/token/create", CREATE, &[(Capability::Update, create)]),
     route("auth/token/create-orphan", CREATE, &[(Capability::Update, create_orphan)]),
-    route("auth/token/create/{role}", CREATE, &[(Capability::Update, create_by_role)]),
+    route("auth/token/create/{role:word}", CREATE, &[(Capability::Update, create_by_role)]),
     route("auth/token/renew-self", &[TOKEN, INCREMENT], &[(Capability::Update, renew_self)]),
     route("auth/token/renew", &[TOKEN, INCREMENT], &[(Capability::Update, renew)]),
     route("auth/token/renew-accessor", &[ACCESSOR, INCREMENT], &[(Capability::Update, renew_accessor)]),
@@ -102,33 +103,43 @@ fn lookup_accessor(call: &mut Call<'_>) -> Result<Plan, Error> {
 }
 
 fn create(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let orphan = call.input.switch("no_parent").unwrap_or(false);
-    make(call, orphan)
+    make(call, false, None)
 }
 
 fn create_orphan(call: &mut Call<'_>) -> Result<Plan, Error> {
-    make(call, true)
+    make(call, true, None)
 }
 
-/// There are no roles yet, so none is known.
 fn create_by_role(call: &mut Call<'_>) -> Result<Plan, Error> {
-    Err(Error::bad_request(format!("unknown role {}", call.input.text("role"))))
+    make(call, false, Some(call.input.text("role").to_owned()))
 }
 
-fn make(call: &mut Call<'_>, orphan: bool) -> Result<Plan, Error> {
-    let command = create_command(call, orphan)?;
+fn make(call: &mut Call<'_>, at_orphans: bool, role: Option<String>) -> Result<Plan, Error> {
+    let command = create_command(call, at_orphans, role)?;
     Ok(Plan::write(move |tx, access| {
-        let Created { token, text, lifetime } = tokens::create(tx, access, &command)?;
-        let unknown = token.policies.iter().filter(|policy| !matches!(policy.as_str(), "root" | "default"));
-        let mut warnings: Vec<String> = unknown.map(|policy| format!("Policy \"{policy}\" does not exist")).collect();
+        let Created { token, text, lifetime, narrowed } = tokens::create(tx, access, &command)?;
+        let mut warnings = lesser(&narrowed);
         warnings.extend(capped(&lifetime));
+        for policy in &token.policies {
+            if !policies::exists(tx, access, &token.scope, policy)? {
+                warnings.push(format!("Policy \"{policy}\" does not exist"));
+            }
+        }
         let beside = identity::policies_beside(tx, access, &token)?;
         Ok(Reply::auth(Auth::of(&token, Some(text.expose()), beside), warnings))
     }))
 }
 
+/// Which of two limits holds, in words.
+fn lesser(narrowed: &Narrowed) -> Vec<String> {
+    let limits = [("Explicit max TTL", narrowed.explicit_max_ttl), ("Period", narrowed.period)];
+    let told = limits.into_iter().filter_map(|(what, held)| Some((what, held?.as_secs())));
+    let words = "specified both during creation call and in role; using the lesser value of";
+    told.map(|(what, seconds)| format!("{what} {words} {seconds} seconds")).collect()
+}
+
 /// What was cut from a lifetime, in words.
-fn capped(lifetime: &Lifetime) -> Option<String> {
+pub(super) fn capped(lifetime: &Lifetime) -> Option<String> {
     let cut = lifetime.capped?;
     let (asked, most) = (duration::short(cut.asked), duration::short(cut.most));
     Some(if cut.period {
@@ -140,27 +151,32 @@ fn capped(lifetime: &Lifetime) -> Option<String> {
     })
 }
 
-fn create_command(call: &Call<'_>, orphan: bool) -> Result<tokens::Create, Error> {
+fn create_command(call: &Call<'_>, at_orphans: bool, role: Option<String>) -> Result<tokens::Create, Error> {
     let input = &call.input;
     let kind = match input.text("type") {
-        "" | "service" => token::Kind::Service,
-        "batch" => token::Kind::Batch,
+        "" => None,
+        "service" => Some(token::Kind::Service),
+        "batch" => Some(token::Kind::Batch),
         _ => return Err(Error::bad_request("invalid 'token_type' value")),
     };
-    if !input.text("entity_alias").is_empty() {
-        return Err(Error::bad_request("'entity_alias' is only allowed in combination with token role"));
-    }
+    let alias = input.given_text("entity_alias").filter(|name| !name.is_empty());
+    let entropy = call.engine.entropy.as_ref();
     let num_uses = input.int("num_uses").unwrap_or(0);
     let num_uses = u32::try_from(num_uses).map_err(|_| Error::bad_request("number of uses cannot be negative"))?;
+    let no_parent = input.switch("no_parent").unwrap_or(false);
     let ttl = if input.int("ttl").is_some() { "ttl" } else { "lease" };
     Ok(tokens::Create {
         maker: call.caller()?.clone(),
+        sudo: call.sudo,
+        at_orphans: at_orphans && !no_parent,
         scope: call.scope.clone(),
         path: call.path.to_owned(),
+        role,
+        alias: alias.map(|name| (name.to_owned(), Fresh::draw(entropy, &call.scope))),
         id: input.given_text("id").filter(|id| !id.is_empty()).map(|id| Secret::new(id.to_owned())),
         policies: input.list("policies").unwrap_or_default(),
         meta: input.map("meta"),
-        orphan,
+        orphan: at_orphans || no_parent,
         no_default_policy: input.switch("no_default_policy").unwrap_or(false),
         display_name: input.text("display_name").to_owned(),
         num_uses,
@@ -172,7 +188,7 @@ fn create_command(call: &Call<'_>, orphan: bool) -> Result<tokens::Create, Error
             period: span(input, "period", "period must be positive")?,
             max_ttl: Duration::ZERO,
         },
-        fresh: FreshToken::draw(call.engine.entropy.as_ref(), &call.scope),
+        fresh: FreshToken::draw(entropy, &call.scope),
     })
 }
 
@@ -253,6 +269,9 @@ fn revoke(call: &mut Call<'_>) -> Result<Plan, Error> {
 
 fn revoke_orphan(call: &mut Call<'_>) -> Result<Plan, Error> {
     let token = named(call)?.0.ok_or_else(|| Error::bad_request("token to revoke not found"))?;
+    if !tokens::may_orphan(call.caller()?, call.sudo) {
+        return Err(Error::bad_request("root or sudo privileges required to revoke and orphan"));
+    }
     revocable(&token)?;
     let key = token.key;
     Ok(Plan::write(move |tx, access| {

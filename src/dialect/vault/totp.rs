@@ -7,15 +7,19 @@ use super::field::{Field, Kind as Type};
 use super::input::Input;
 use super::methods::kind_name;
 use super::route::{Call, Plan, Route};
+use super::second_phase::request_id;
 use super::wire::Reply;
 use crate::engine::access::Capability;
 use crate::engine::enrolments::{self, Bound, Draft, Drafted};
-use crate::engine::{self, methods, verification};
+use crate::engine::{self, Access, methods, self_enrolment, verification};
 use crate::factor::qr;
 use crate::id::{EntityId, MethodId};
+use crate::storage::Tx;
 
 const FIELDS: &[Field] =
     &[Field { name: "method_id", kind: Type::Text }, Field { name: "entity_id", kind: Type::Text }];
+const SELF_ENROL: &[Field] =
+    &[Field { name: "mfa_request_id", kind: Type::Text }, Field { name: "mfa_method_id", kind: Type::Text }];
 const OWN: &[Field] = &[Field { name: "method_id", kind: Type::Text }];
 
 pub(super) const ROUTES: &[Route] = &[
@@ -23,6 +27,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("identity/mfa/method/totp/admin-generate", FIELDS, &[(Capability::Update, admin_generate)]),
     Route::new("identity/mfa/method/totp/admin-destroy", FIELDS, &[(Capability::Update, admin_destroy)]),
     Route::new("identity/mfa/method/totp/admin-unlock", FIELDS, &[(Capability::Update, admin_unlock)]),
+    Route::new("identity/mfa/method/totp/self-enroll", SELF_ENROL, &[(Capability::Update, self_enrol)]).open(),
 ];
 
 /// The method that the body names.
@@ -67,7 +72,9 @@ fn pair_error(error: engine::Error, method: &MethodId) -> Error {
 
 fn draft(call: &mut Call<'_>, method: &MethodId, entity: &EntityId) -> Result<Plan, Error> {
     match enrolments::draft(call.tx, call.access, &call.scope, method, entity) {
-        Ok(Drafted::Fresh(draft)) => Ok(Plan::slow(move |_| draw(*draft))),
+        Ok(Drafted::Fresh(draft)) => {
+            Ok(Plan::slow(move |_| draw(*draft, |tx, access, draft| enrolments::bind(tx, access, draft))))
+        }
         Ok(Drafted::AlreadyEnrolled { method_name }) => Ok(Plan::Reply(already_enrolled(&method_name))),
         Err(engine::Error::OtherKind) => {
             let found = methods::get(call.tx, call.access, method)?;
@@ -88,8 +95,27 @@ struct Generated {
     url: String,
 }
 
-/// Draw the picture first: where that fails, nothing is bound.
-fn draw(draft: Draft) -> Result<Plan, Error> {
+/// An authenticator for the login that waits: kept there, and bound by its first right code.
+fn self_enrol(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let request_id = request_id(call)?;
+    let method = match call.input.text("mfa_method_id") {
+        "" => return Err(Error::bad_request("missing method ID")),
+        id => MethodId::new(id),
+    };
+    let scope = call.scope.clone();
+    match self_enrolment::draft(call.tx, call.access, &scope, &request_id, &method)? {
+        Drafted::Fresh(draft) => Ok(Plan::slow(move |_| {
+            draw(*draft, move |tx, access, draft| self_enrolment::keep(tx, access, &scope, &request_id, draft))
+        })),
+        Drafted::AlreadyEnrolled { method_name } => Ok(Plan::Reply(already_enrolled(&method_name))),
+    }
+}
+
+/// Draw the picture first, and then let the draft be stored: where the drawing fails, nothing is.
+fn draw(
+    draft: Draft,
+    mut store: impl FnMut(&mut dyn Tx, &Access, &Draft) -> Result<Bound, engine::Error> + Send + 'static,
+) -> Result<Plan, Error> {
     let url = draft.key_uri.expose().clone();
     let barcode = match draft.qr_size {
         0 => String::new(),
@@ -100,7 +126,7 @@ fn draw(draft: Draft) -> Result<Plan, Error> {
         }
     };
     let generated = Generated { barcode, url };
-    Ok(Plan::write(move |tx, access| match enrolments::bind(tx, access, &draft)? {
+    Ok(Plan::write(move |tx, access| match store(tx, access, &draft)? {
         Bound::Fresh => Reply::data(&generated),
         Bound::AlreadyEnrolled { method_name } => Ok(already_enrolled(&method_name)),
     }))

@@ -1,5 +1,7 @@
 //! `identity/mfa/validate`: an application checks a passcode; and `…/totp/verify`: its owner confirms an enrolment.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::error::{Error, listed};
@@ -87,14 +89,18 @@ fn reply(asked: &str, evaluation: &Evaluation, outcome: &Outcome) -> Result<Repl
         }
         Outcome::Refused(reason) => ("MFA credentials not supplied or incorrect".to_owned(), reason.to_string()),
         Outcome::TooMany { attempts, allowed, retry_in } => {
-            let seconds = retry_in.as_millis().div_ceil(1000);
-            let detail = format!(
-                "maximum TOTP validation attempts {attempts} exceeded the allowed attempts {allowed}. Please try again in {seconds:02} seconds"
-            );
-            (detail, format!("attempt {attempts} of {allowed}"))
+            (too_many(*attempts, *allowed, *retry_in), format!("attempt {attempts} of {allowed}"))
         }
     };
     let failed = format!("login MFA validation failed for methodID: [{asked}]");
     let error = Error::forbidden(listed(&[&detail, &failed]));
     Ok(Reply::Refused(Refusal { error, reason, method: evaluation.method().cloned() }))
+}
+
+/// That there were too many attempts, in the words that clients look for: whole seconds, two digits at least.
+pub(super) fn too_many(attempts: u32, allowed: u32, retry_in: Duration) -> String {
+    let seconds = retry_in.as_millis().div_ceil(1000);
+    format!(
+        "maximum TOTP validation attempts {attempts} exceeded the allowed attempts {allowed}. Please try again in {seconds:02} seconds"
+    )
 }

@@ -6,10 +6,16 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::error::{Error, frame};
-use crate::id::MethodId;
+use super::field::Sent;
+use super::input::Parameters;
+use super::requirement::Requirement;
+use crate::engine::wrapping::{Content, Wrapped};
+use crate::id::{Accessor, MethodId};
 use crate::model::token::{Kind, Token, normalise_policies};
+use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// What a handler answers.
@@ -18,6 +24,10 @@ pub(super) enum Reply {
     NoContent,
     /// Done, and this to say.
     Body(Box<Body>),
+    /// Done; what there is to say is wrapped.
+    Wrapped(Box<WrapInfo>),
+    /// What was wrapped, as it was.
+    Unwrapped(Content),
     /// Refused, where refusing has changed something that must stay.
     Refused(Refusal),
 }
@@ -60,7 +70,12 @@ impl Reply {
 
     /// Nothing but a warning.
     pub(super) fn warning(text: impl Into<String>) -> Self {
-        Self::Body(Box::new(Body { warnings: vec![text.into()], ..Body::default() }))
+        Self::warnings(vec![text.into()])
+    }
+
+    /// Nothing but these warnings.
+    pub(super) fn warnings(warnings: Vec<String>) -> Self {
+        Self::Body(Box::new(Body { warnings, ..Body::default() }))
     }
 
     /// The keys of a list and, where there is more to say of each, that; 404 when there are none.
@@ -73,59 +88,156 @@ impl Reply {
 
     /// This reply as a response, with `warnings` about the request's parameters where there is a body to put them in.
     pub(super) fn respond(self, request_id: &str, warnings: Vec<String>) -> HttpResponse {
-        let mut body = match self {
+        let text = match self {
             Self::NoContent => return frame(StatusCode::NO_CONTENT).finish(),
             Self::Refused(Refusal { error, reason, method }) => {
                 let method = method.as_ref().map(MethodId::as_str);
                 tracing::info!(request_id, method, reason, "a factor was refused");
                 return error.respond();
             }
-            Self::Body(body) => body,
+            Self::Body(body) => body.into_text(request_id, warnings).map(|text| text + "\n"),
+            Self::Wrapped(info) => {
+                Envelope::<Value> { wrap_info: Some(*info), ..Envelope::new("") }.to_text().map(|text| text + "\n")
+            }
+            Self::Unwrapped(content) => Some(identified(content.reply.expose(), request_id)),
         };
-        body.warnings.extend(warnings);
-        let beside = match &body.data {
-            Some(Value::Object(members)) if body.at_top_level => members.clone(),
+        match text {
+            Some(text) => frame(StatusCode::OK).body(text),
+            None => Error::not_found().respond(),
+        }
+    }
+}
+
+impl Body {
+    /// The envelope with this in it, `None` if it cannot be written.
+    fn into_text(mut self, request_id: &str, warnings: Vec<String>) -> Option<String> {
+        self.warnings.extend(warnings);
+        let beside = match &self.data {
+            Some(Value::Object(members)) if self.at_top_level => members.clone(),
             Some(_) | None => serde_json::Map::new(),
         };
-        let envelope = Envelope {
-            request_id,
-            lease_id: "",
-            renewable: false,
-            lease_duration: 0,
-            data: body.data,
-            wrap_info: None,
-            warnings: Some(body.warnings).filter(|warnings| !warnings.is_empty()),
-            auth: body.auth,
-            beside,
-        };
-        let mut text = Vec::with_capacity(512);
-        match envelope.serialize(&mut serde_json::Serializer::with_formatter(&mut text, GoStrings)) {
-            Ok(()) => {
-                text.push(b'\n');
-                frame(StatusCode::OK).body(text)
-            }
-            Err(_) => Error::not_found().respond(),
+        // What a caller names may be called like a member of the envelope's own, which must not be there twice.
+        let beside = beside.into_iter().filter(|(name, _)| !ENVELOPE.contains(&name.as_str())).collect();
+        let warnings = Some(self.warnings).filter(|warnings| !warnings.is_empty());
+        Envelope { data: self.data, warnings, auth: self.auth, beside, ..Envelope::new(request_id) }.to_text()
+    }
+
+    /// Whether it only says what is still to be proven: that is never wrapped, because nobody could prove it.
+    pub(super) fn asks_for_more(&self) -> bool {
+        self.auth.as_ref().is_some_and(|auth| auth.mfa_requirement.is_some())
+    }
+
+    /// This as what is wrapped, with `warnings` about the request's parameters.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn into_content(self, warnings: Vec<String>) -> Result<Content, Error> {
+        let accessor = self.auth.as_ref().map(|auth| auth.accessor.as_str()).filter(|accessor| !accessor.is_empty());
+        let accessor = accessor.map(Accessor::new);
+        let reply = self.into_text("", warnings).ok_or_else(Error::not_found)?;
+        Ok(Content { reply: Secret::new(reply), accessor })
+    }
+}
+
+/// A reply with whatever was sent as its data, exactly as it was sent.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn content_of(sent: &Parameters) -> Result<Content, Error> {
+    let raw = |sent: &Sent| match sent {
+        Sent::Json(json) => Ok(json.clone()),
+        Sent::Text(text) => serde_json::value::to_raw_value(text),
+    };
+    let members = sent.iter().map(|(name, sent)| Ok((name.as_str(), raw(sent)?)));
+    let data: BTreeMap<&str, Box<RawValue>> = members.collect::<Result<_, serde_json::Error>>().map_err(unwritable)?;
+    let text = Envelope { data: Some(data), ..Envelope::new("") }.to_text().ok_or_else(Error::not_found)?;
+    Ok(Content { reply: Secret::new(text), accessor: None })
+}
+
+/// A wrapped reply's text, as the answer to this request.
+fn identified(reply: &str, request_id: &str) -> String {
+    match reply.strip_prefix(NOT_IDENTIFIED) {
+        Some(rest) => format!("{{\"request_id\":\"{request_id}\"{rest}"),
+        None => reply.into(),
+    }
+}
+
+/// What the text of a wrapped reply begins with.
+const NOT_IDENTIFIED: &str = r#"{"request_id":"""#;
+
+/// What is told of a reply that is wrapped.
+#[derive(Serialize)]
+pub(super) struct WrapInfo {
+    token: String,
+    accessor: String,
+    ttl: u64,
+    creation_time: String,
+    creation_path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrapped_accessor: Option<String>,
+}
+
+impl From<Wrapped> for WrapInfo {
+    fn from(wrapped: Wrapped) -> Self {
+        let Wrapped { text, token, wrapping } = wrapped;
+        Self {
+            token: text.expose().clone(),
+            accessor: token.to_string(),
+            ttl: wrapping.ttl.as_secs(),
+            creation_time: wrapping.created_at.to_string(),
+            creation_path: wrapping.creation_path,
+            wrapped_accessor: wrapping.accessor.map(|accessor| accessor.to_string()),
         }
     }
 }
 
 /// A value of this shape.
 pub(super) fn to_value(data: &impl Serialize) -> Result<Value, Error> {
-    serde_json::to_value(data).map_err(|error| crate::storage::Error::Backend(error.into()).into())
+    serde_json::to_value(data).map_err(unwritable)
 }
 
+fn unwritable(error: serde_json::Error) -> Error {
+    crate::storage::Error::Backend(error.into()).into()
+}
+
+/// The members of [`Envelope`].
+const ENVELOPE: [&str; 8] =
+    ["request_id", "lease_id", "renewable", "lease_duration", "data", "wrap_info", "warnings", "auth"];
+
 #[derive(Serialize)]
-struct Envelope<'a> {
+struct Envelope<'a, D> {
     request_id: &'a str,
     lease_id: &'a str,
     renewable: bool,
     lease_duration: u64,
-    data: Option<Value>,
-    wrap_info: Option<()>,
+    data: Option<D>,
+    wrap_info: Option<WrapInfo>,
     warnings: Option<Vec<String>>,
     auth: Option<Auth>,
     #[serde(flatten)]
     beside: serde_json::Map<String, Value>,
+}
+
+impl<'a, D: Serialize> Envelope<'a, D> {
+    fn new(request_id: &'a str) -> Self {
+        Self {
+            request_id,
+            lease_id: "",
+            renewable: false,
+            lease_duration: 0,
+            data: None,
+            wrap_info: None,
+            warnings: None,
+            auth: None,
+            beside: serde_json::Map::new(),
+        }
+    }
+
+    fn to_text(&self) -> Option<String> {
+        let mut text = Vec::with_capacity(512);
+        self.serialize(&mut serde_json::Serializer::with_formatter(&mut text, GoStrings)).ok()?;
+        String::from_utf8(text).ok()
+    }
 }
 
 #[derive(Serialize)]
@@ -163,7 +275,8 @@ impl serde_json::ser::Formatter for GoStrings {
 pub(super) struct Auth {
     client_token: String,
     accessor: String,
-    policies: Vec<String>,
+    policies: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     token_policies: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     identity_policies: Vec<String>,
@@ -173,7 +286,7 @@ pub(super) struct Auth {
     entity_id: String,
     token_type: &'static str,
     orphan: bool,
-    mfa_requirement: Option<()>,
+    mfa_requirement: Option<Requirement>,
     num_uses: u32,
 }
 
@@ -183,7 +296,7 @@ impl Auth {
         Self {
             client_token: text.unwrap_or_default().into(),
             accessor: accessor(token),
-            policies: normalise_policies(token.policies.iter().chain(&identity_policies)),
+            policies: Some(normalise_policies(token.policies.iter().chain(&identity_policies))),
             token_policies: token.policies.clone(),
             identity_policies,
             metadata: token.meta.clone(),
@@ -196,12 +309,33 @@ impl Auth {
             num_uses: token.uses_left.unwrap_or_default(),
         }
     }
+
+    /// No token yet, but what is asked first.
+    pub(super) const fn required(requirement: Requirement) -> Self {
+        Self {
+            client_token: String::new(),
+            accessor: String::new(),
+            policies: None,
+            token_policies: Vec::new(),
+            identity_policies: Vec::new(),
+            metadata: None,
+            lease_duration: 0,
+            renewable: false,
+            entity_id: String::new(),
+            token_type: "default",
+            orphan: false,
+            mfa_requirement: Some(requirement),
+            num_uses: 0,
+        }
+    }
 }
 
 /// A token as a lookup shows it.
 #[derive(Serialize)]
 pub(super) struct TokenData {
     accessor: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bound_cidrs: Vec<String>,
     creation_time: u64,
     creation_ttl: u64,
     display_name: String,
@@ -230,6 +364,8 @@ pub(super) struct TokenData {
     policies: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     renewable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
     ttl: u64,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -242,6 +378,7 @@ impl TokenData {
         let ends = token.expires_at.is_some();
         Self {
             accessor: accessor(token),
+            bound_cidrs: token.bound_cidrs.clone(),
             creation_time: token.created_at.as_secs(),
             creation_ttl: token.creation_ttl.as_secs(),
             display_name: token.display_name.clone(),
@@ -263,6 +400,7 @@ impl TokenData {
             period: Some(token.period.as_secs()).filter(|period| *period > 0),
             policies: token.policies.clone(),
             renewable: ends.then(|| token.can_be_renewed()),
+            role: token.role.clone(),
             ttl: token.time_left(now).map_or(0, |left| left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)),
             kind: token_type(token.kind),
         }

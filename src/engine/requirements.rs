@@ -1,0 +1,429 @@
+//! What enforcements ask of a login, and whether what is offered satisfies them.
+//!
+//! *Evaluate* says what each answer is worth; *settle*, in the serial order of writes, says what it comes to. An answer is settled once,
+//! counts once and is spent once, and all enforcements that name its method share the verdict.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::verification::{self, Evaluation, Outcome as Verified, Reason};
+use super::{Access, Error, methods, pushing, self_enrolment};
+use crate::delivery::gateway::{Gateway, PushQuestion};
+use crate::id::{EntityId, MethodId};
+use crate::model::clock_guard::ClockGuard;
+use crate::model::enforcement::Enforcement;
+use crate::model::enrolment::Enrolment;
+use crate::model::entity::Entity;
+use crate::model::login::Login;
+use crate::model::method::{Kind, Method, Settings};
+use crate::model::pending::PendingLogin;
+use crate::secret::Secret;
+use crate::storage::Tx;
+use crate::storage::tables::{ENROLMENTS, enrolment_key};
+
+/// One thing that is asked: any of these methods.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Constraint {
+    /// The enforcement's name; where one above has the same, the path of its namespace and its name.
+    pub name: String,
+    /// The methods, any of which will do.
+    pub choices: Vec<Choice>,
+}
+
+/// A method that will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// Its id.
+    pub id: MethodId,
+    /// Its name; empty when it has none.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Whether it takes a passcode.
+    pub uses_passcode: bool,
+    /// Whether an authenticator may be made during this login.
+    pub self_enrolment: bool,
+}
+
+/// What `enforcements`, all that apply, ask of `login`.
+pub fn constraints(
+    tx: &mut dyn Tx,
+    access: &Access,
+    login: &Login,
+    enforcements: &[Enforcement],
+) -> Result<Vec<Constraint>, Error> {
+    let mut constraints: Vec<Constraint> = Vec::new();
+    for enforcement in enforcements {
+        let mut choices = Vec::new();
+        for id in &enforcement.methods {
+            let Some(method) = methods::get(tx, access, id)? else { continue };
+            // With several enforcements an enrolment alone may not be enough, and clients are not told to begin one.
+            let self_enrolment = enforcements.len() == 1
+                && self_enrolment::is_open(tx, access, login, enforcements, &method)?
+                && !ENROLMENTS.contains(tx, enrolment_key(access, &login.entity, id))?;
+            choices.push(Choice {
+                kind: method.settings.kind(),
+                uses_passcode: uses_passcode(&method.settings),
+                id: method.id,
+                name: method.name,
+                self_enrolment,
+            });
+        }
+        let taken = constraints.iter().any(|constraint| constraint.name == enforcement.name);
+        let path = if taken { enforcement.scope.path.as_str() } else { "" };
+        constraints.push(Constraint { name: format!("{path}{}", enforcement.name), choices });
+    }
+    Ok(constraints)
+}
+
+const fn uses_passcode(settings: &Settings) -> bool {
+    match settings {
+        Settings::Totp(_) => true,
+        Settings::Duo(duo) => duo.use_passcode,
+        Settings::Okta(_) | Settings::PingId(_) => false,
+    }
+}
+
+/// What somebody offers to satisfy enforcements.
+#[derive(Clone, Default)]
+pub struct Offer {
+    /// By method: its id, or the path of its namespace and its name.
+    answers: BTreeMap<String, Answer>,
+    /// What providers have said about this entity for this offer: asked before any job, since asking takes time.
+    verdicts: BTreeMap<MethodId, ProviderVerdict>,
+}
+
+/// An answer under one method.
+#[derive(Clone)]
+pub enum Answer {
+    /// The method is named, and not used.
+    Nothing,
+    /// It is used, with this passcode if it takes one.
+    Given(Option<Secret<String>>),
+    /// What was written cannot be understood: why, in the words of who read it.
+    Unreadable(String),
+}
+
+/// What a provider said of a push or a passcode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderVerdict {
+    /// It is them.
+    Approved,
+    /// It is not, or there is no answer.
+    Refused,
+}
+
+impl Offer {
+    /// These answers.
+    pub const fn new(answers: BTreeMap<String, Answer>) -> Self {
+        Self { answers, verdicts: BTreeMap::new() }
+    }
+
+    /// Ask `questions`, each once, and note what the providers say. Blocks: never inside a job.
+    pub fn ask(&mut self, gateway: &dyn Gateway, questions: &[PushQuestion]) {
+        for question in questions {
+            let verdict = match pushing::ask(gateway, question) {
+                pushing::Outcome::Approved => ProviderVerdict::Approved,
+                pushing::Outcome::Denied | pushing::Outcome::Failed => ProviderVerdict::Refused,
+            };
+            self.verdicts.insert(question.method.clone(), verdict);
+        }
+    }
+
+    /// The answer under `method`, by its id or else by its full name.
+    pub fn answer(&self, method: &Method) -> Option<&Answer> {
+        let by_id = self.answers.get(method.id.as_str());
+        by_id.or_else(|| {
+            let named = (!method.name.is_empty()).then(|| format!("{}{}", method.scope.path, method.name))?;
+            self.answers.get(&named)
+        })
+    }
+}
+
+/// What providers have to be asked before an offer can be evaluated: one question for each of their methods that it answers.
+pub fn questions(
+    tx: &mut dyn Tx,
+    access: &Access,
+    enforcements: &[Enforcement],
+    entity: &Entity,
+    offer: &Offer,
+    nonce: &str,
+) -> Result<Vec<PushQuestion>, Error> {
+    let mut questions: Vec<PushQuestion> = Vec::new();
+    for id in enforcements.iter().flat_map(|enforcement| &enforcement.methods) {
+        let Some(method) = methods::get(tx, access, id)? else { continue };
+        let Some(Answer::Given(passcode)) = offer.answer(&method) else { continue };
+        let is_new = questions.iter().all(|question| question.method != *id);
+        if is_new && let Ok(question) = pushing::question(tx, access, &method, entity, passcode.as_ref(), nonce.into())?
+        {
+            questions.push(question);
+        }
+    }
+    Ok(questions)
+}
+
+/// What the answers of an offer are worth: to be settled, not yet told.
+#[derive(Clone)]
+pub struct Attempts(BTreeMap<MethodId, Attempt>);
+
+#[derive(Clone)]
+enum Attempt {
+    Nothing,
+    Unreadable(String),
+    /// There is nothing to check a passcode against.
+    NotEnrolled(Failure),
+    /// A passcode, evaluated against what is bound or else against the draft of this number.
+    Passcode(Evaluation, Option<u32>),
+    Provider(ProviderVerdict),
+}
+
+/// Evaluate an offer under the methods of `enforcements`. `pending` is where the login waits, if it does.
+pub fn evaluate(
+    tx: &mut dyn Tx,
+    access: &Access,
+    enforcements: &[Enforcement],
+    login: &Login,
+    pending: Option<&PendingLogin>,
+    offer: &Offer,
+) -> Result<Attempts, Error> {
+    let mut attempts = BTreeMap::new();
+    for id in enforcements.iter().flat_map(|enforcement| &enforcement.methods) {
+        if attempts.contains_key(id) {
+            continue;
+        }
+        let Some(method) = methods::get(tx, access, id)? else { continue };
+        let attempt = match offer.answer(&method) {
+            None => continue,
+            Some(Answer::Nothing) => Attempt::Nothing,
+            Some(Answer::Unreadable(why)) => Attempt::Unreadable(why.clone()),
+            Some(Answer::Given(passcode)) => match method.settings.kind() {
+                Kind::Totp => attempt(tx, access, &method, &login.entity, pending, passcode.as_ref())?,
+                Kind::Duo | Kind::Okta | Kind::PingId => {
+                    Attempt::Provider(offer.verdicts.get(id).copied().unwrap_or(ProviderVerdict::Refused))
+                }
+            },
+        };
+        attempts.insert(id.clone(), attempt);
+    }
+    Ok(Attempts(attempts))
+}
+
+/// Evaluate a passcode against what `entity` has under `method`, or else against the draft of this login.
+fn attempt(
+    tx: &mut dyn Tx,
+    access: &Access,
+    method: &Method,
+    entity: &EntityId,
+    pending: Option<&PendingLogin>,
+    passcode: Option<&Secret<String>>,
+) -> Result<Attempt, Error> {
+    let none = Secret::new(String::new());
+    let passcode = passcode.unwrap_or(&none);
+    let draft = pending.and_then(|pending| pending.draft(&method.id));
+    let bound = ENROLMENTS.get(tx, access, enrolment_key(access, entity, &method.id))?;
+    let against = match (&bound, draft) {
+        (Some(enrolment), _) => Some((enrolment, None)),
+        (None, Some(draft)) => Some((&draft.enrolment, Some(draft.number))),
+        (None, None) => None,
+    };
+    Ok(match against {
+        Some((enrolment, number)) => {
+            Attempt::Passcode(verification::evaluate_at_hand(access, method, enrolment, passcode, tx.now()), number)
+        }
+        None => Attempt::NotEnrolled(Failure::NotEnrolled { method_name: method.name.clone(), entity: entity.clone() }),
+    })
+}
+
+/// What settling came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every enforcement is satisfied.
+    Satisfied,
+    /// One is not. The rest was not looked at.
+    Unsatisfied(Unsatisfied),
+}
+
+/// An enforcement that is not satisfied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsatisfied {
+    /// The enforcement's name.
+    pub enforcement: String,
+    /// Its methods.
+    pub methods: Vec<MethodId>,
+    /// What it lacks.
+    pub lack: Lack,
+}
+
+/// For the log: which enforcement, and why.
+impl fmt::Display for Unsatisfied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "enforcement {}", self.enforcement)?;
+        match &self.lack {
+            Lack::Offer(_) => write!(f, ": nothing offered"),
+            Lack::Proof(failures) => failures.iter().try_for_each(|failure| write!(f, ": {failure}")),
+        }
+    }
+}
+
+/// What an enforcement lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// Nothing was offered under any of its methods: their ids, and their names behind the paths of their namespaces.
+    Offer(Vec<(MethodId, String)>),
+    /// What was offered failed, in the order of its methods.
+    Proof(Vec<Failure>),
+}
+
+/// Why an answer does not do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// It cannot be understood: why, in the words of who read it.
+    #[error("unreadable")]
+    Unreadable(String),
+    /// The entity has nothing under the method.
+    #[error("not enrolled")]
+    NotEnrolled {
+        /// The method's name.
+        method_name: String,
+        /// The entity.
+        entity: EntityId,
+    },
+    /// It is wrong, malformed or spent.
+    #[error(transparent)]
+    Refused(Reason),
+    /// There were too many attempts.
+    #[error("attempt {attempts} of {allowed}")]
+    TooMany {
+        /// How many, this one included.
+        attempts: u32,
+        /// How many are allowed.
+        allowed: u32,
+        /// How long until there may be more.
+        retry_in: Duration,
+    },
+    /// The provider did not say yes.
+    #[error("the provider did not approve")]
+    NotApproved,
+}
+
+/// Settle what was evaluated, under the enforcements that apply now. Right codes are spent and wrong ones counted, whatever the outcome; a
+/// drafted authenticator is bound only by a login that it completes.
+///
+/// What is not among the attempts, because an enforcement came meanwhile, is not proven.
+pub fn settle(
+    tx: &mut dyn Tx,
+    access: &Access,
+    enforcements: &[Enforcement],
+    pending: Option<&PendingLogin>,
+    attempts: &Attempts,
+    clock: ClockGuard,
+) -> Result<Outcome, Error> {
+    let mut settled =
+        Settled { enforcements, pending, attempts, clock, verdicts: BTreeMap::new(), to_bind: Vec::new() };
+    for enforcement in enforcements {
+        if let Some(lack) = settled.lack_of(tx, access, enforcement)? {
+            let Enforcement { name, methods, .. } = enforcement.clone();
+            return Ok(Outcome::Unsatisfied(Unsatisfied { enforcement: name, methods, lack }));
+        }
+    }
+    let now = tx.now();
+    for enrolment in settled.to_bind {
+        ENROLMENTS.put(tx, access, &Enrolment { confirmed_at: Some(now), ..enrolment })?;
+    }
+    Ok(Outcome::Satisfied)
+}
+
+/// What is being settled, and what has been so far.
+struct Settled<'a> {
+    enforcements: &'a [Enforcement],
+    pending: Option<&'a PendingLogin>,
+    attempts: &'a Attempts,
+    clock: ClockGuard,
+    verdicts: BTreeMap<MethodId, Result<(), Failure>>,
+    /// Drafts whose code was right.
+    to_bind: Vec<Enrolment>,
+}
+
+impl Settled<'_> {
+    /// What `enforcement` lacks, if anything. Its methods are tried in their order, and none after one that does.
+    fn lack_of(&mut self, tx: &mut dyn Tx, access: &Access, enforcement: &Enforcement) -> Result<Option<Lack>, Error> {
+        let mut failures = Vec::new();
+        let mut offered = false;
+        for method in &enforcement.methods {
+            let Some(attempt) = self.attempts.0.get(method) else { continue };
+            offered = true;
+            let verdict = match self.verdicts.get(method) {
+                Some(verdict) => verdict.clone(),
+                None => match self.settle_one(tx, access, attempt, method)? {
+                    None => continue,
+                    Some(verdict) => verdict,
+                },
+            };
+            self.verdicts.insert(method.clone(), verdict.clone());
+            match verdict {
+                Ok(()) => return Ok(None),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if offered {
+            return Ok(Some(Lack::Proof(failures)));
+        }
+        let mut wanted = Vec::new();
+        for id in &enforcement.methods {
+            let method = methods::get(tx, access, id)?;
+            let name = method.map(|method| format!("{}{}", method.scope.path, method.name)).unwrap_or_default();
+            wanted.push((id.clone(), name));
+        }
+        Ok(Some(Lack::Offer(wanted)))
+    }
+
+    /// Settle one attempt, if it is one.
+    fn settle_one(
+        &mut self,
+        tx: &mut dyn Tx,
+        access: &Access,
+        attempt: &Attempt,
+        method: &MethodId,
+    ) -> Result<Option<Result<(), Failure>>, Error> {
+        let (evaluation, number) = match attempt {
+            Attempt::Nothing => return Ok(None),
+            Attempt::Unreadable(why) => return Ok(Some(Err(Failure::Unreadable(why.clone())))),
+            Attempt::NotEnrolled(failure) => return Ok(Some(Err(failure.clone()))),
+            Attempt::Provider(ProviderVerdict::Approved) => return Ok(Some(Ok(()))),
+            Attempt::Provider(ProviderVerdict::Refused) => return Ok(Some(Err(Failure::NotApproved))),
+            Attempt::Passcode(evaluation, number) => (evaluation, *number),
+        };
+        let bound = ENROLMENTS.contains(tx, evaluation.key())?;
+        let draft = match number {
+            Some(number) if !bound => self.standing_draft(tx, access, method, number)?,
+            Some(_) | None => None,
+        };
+        // What the code was checked against may have gone meanwhile, or another have been bound first.
+        let stands = if number.is_some() { draft.is_some() } else { bound };
+        let evaluation = if stands { evaluation.clone() } else { evaluation.clone().refuted() };
+        Ok(Some(match verification::settle(tx, access, &evaluation, self.clock)? {
+            Verified::Accepted { .. } => {
+                self.to_bind.extend(draft);
+                Ok(())
+            }
+            Verified::Refused(reason) => Err(Failure::Refused(reason)),
+            Verified::TooMany { attempts, allowed, retry_in } => Err(Failure::TooMany { attempts, allowed, retry_in }),
+        }))
+    }
+
+    /// The draft of this number under `method`, if it was not replaced and its owner may still enrol.
+    fn standing_draft(
+        &self,
+        tx: &mut dyn Tx,
+        access: &Access,
+        method: &MethodId,
+        number: u32,
+    ) -> Result<Option<Enrolment>, Error> {
+        let Some(pending) = self.pending else { return Ok(None) };
+        let draft = pending.draft(method).filter(|draft| draft.number == number);
+        let (Some(draft), Some(method)) = (draft, methods::get(tx, access, method)?) else { return Ok(None) };
+        let open = self_enrolment::is_open(tx, access, &pending.login, self.enforcements, &method)?;
+        Ok(open.then(|| draft.enrolment.clone()))
+    }
+}

@@ -1,0 +1,87 @@
+//! Self-enrolment: an authenticator made during the login that asks for it.
+//!
+//! Whoever has the first factor may choose the second, so it must be open: the method must allow it, and the entity must have nothing yet that
+//! would satisfy what is asked. What is made is a draft inside the pending login, and no authenticator until a code of it completes that login.
+
+use super::enrolments::{self, Bound, Draft, Drafted};
+use super::{Access, Error, enforcements, logins, methods};
+use crate::id::MethodId;
+use crate::model::enforcement::Enforcement;
+use crate::model::login::Login;
+use crate::model::method::{Method, Settings};
+use crate::model::namespace::Scope;
+use crate::secret::Secret;
+use crate::storage::Tx;
+use crate::storage::tables::{ENROLMENTS, PENDING_LOGINS, enrolment_key};
+
+/// Whether `login` may enrol under `method`, as far as other methods have a say: else a stolen password would choose its own second factor
+/// where an enforcement takes either of two and the owner has the other.
+pub(super) fn is_open(
+    tx: &mut dyn Tx,
+    access: &Access,
+    login: &Login,
+    enforcements: &[Enforcement],
+    method: &Method,
+) -> Result<bool, Error> {
+    let allows = match &method.settings {
+        Settings::Totp(totp) => totp.self_enrolment,
+        Settings::Duo(_) | Settings::Okta(_) | Settings::PingId(_) => false,
+    };
+    if !allows {
+        return Ok(false);
+    }
+    let mut asked = false;
+    for enforcement in enforcements.iter().filter(|enforcement| enforcement.methods.contains(&method.id)) {
+        asked = true;
+        for other in enforcement.methods.iter().filter(|other| **other != method.id) {
+            if ENROLMENTS.contains(tx, enrolment_key(access, &login.entity, other))? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(asked)
+}
+
+/// Draft an authenticator for the login that waits under `request_id`.
+///
+/// # Errors
+/// [`Error::UnknownLogin`], [`Error::Denied`], [`Error::NoSelfEnrolment`].
+pub fn draft(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    request_id: &Secret<String>,
+    method: &MethodId,
+) -> Result<Drafted, Error> {
+    let pending = logins::waiting(tx, access, scope, request_id)?;
+    check_open(tx, access, &pending.login, method)?;
+    enrolments::draft(tx, access, scope, method, &pending.login.entity)
+}
+
+/// Keep a draft in the login that waits under `request_id`, in place of an earlier one, unless an authenticator was bound meanwhile.
+///
+/// # Errors
+/// As [`draft`].
+pub fn keep(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    request_id: &Secret<String>,
+    draft: &Draft,
+) -> Result<Bound, Error> {
+    let mut pending = logins::waiting(tx, access, scope, request_id)?;
+    let method = check_open(tx, access, &pending.login, &draft.enrolment.method)?;
+    if ENROLMENTS.contains(tx, enrolment_key(access, &pending.login.entity, &method.id))? {
+        return Ok(Bound::AlreadyEnrolled { method_name: method.name });
+    }
+    pending.take_draft(draft.enrolment.clone());
+    PENDING_LOGINS.put(tx, access, &pending)?;
+    Ok(Bound::Fresh)
+}
+
+fn check_open(tx: &mut dyn Tx, access: &Access, login: &Login, id: &MethodId) -> Result<Method, Error> {
+    let closed = || Error::NoSelfEnrolment(id.clone());
+    let method = methods::get(tx, access, id)?.ok_or_else(closed)?;
+    let enforcements = enforcements::applying(tx, access, login)?;
+    if is_open(tx, access, login, &enforcements, &method)? { Ok(method) } else { Err(closed()) }
+}
