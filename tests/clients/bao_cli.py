@@ -16,7 +16,7 @@ from server import serving
 
 TOTP = "identity/mfa/method/totp"
 ENFORCEMENT = "identity/mfa/login-enforcement"
-PERIOD = 6
+PERIOD = 10
 
 
 class Story(unittest.TestCase):
