@@ -121,13 +121,14 @@ fn check(tx: &mut dyn Tx, access: &Access, command: &Write) -> Result<Result<(),
     }
     let here = mounts::list(tx, access, scope)?;
     let token_mount = mounts::token_accessor(access, scope);
+    let token_kind = if scope.id.is_root() { "token" } else { "ns_token" };
     for accessor in command.accessors.iter().flatten() {
         if *accessor != token_mount && !here.iter().any(|mount| mount.accessor == *accessor) {
             return Ok(Err(Refusal::UnknownAccessor));
         }
     }
     for kind in command.kinds.iter().flatten() {
-        if !here.iter().any(|mount| mount.kind.as_str() == kind) {
+        if kind != token_kind && !here.iter().any(|mount| mount.kind.as_str() == kind) {
             return Ok(Err(Refusal::UnknownKind));
         }
     }
