@@ -17,6 +17,7 @@ mod groups;
 mod hostile;
 mod identity;
 mod ladder;
+mod openapi;
 mod scenarios;
 mod stand_in;
 mod storage;

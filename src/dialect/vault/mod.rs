@@ -20,6 +20,7 @@ mod lookup;
 mod methods;
 mod mounts;
 mod namespaces;
+mod openapi;
 mod request;
 mod route;
 mod system;
@@ -89,6 +90,7 @@ const ROUTES: &[&[route::Route]] = &[
     namespaces::ROUTES,
     mounts::ROUTES,
     system::ROUTES,
+    openapi::ROUTES,
 ];
 
 /// The routes inside a mount of this kind.

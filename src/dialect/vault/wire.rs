@@ -18,6 +18,8 @@ pub(super) enum Reply {
     NoContent,
     /// Done, and this to say.
     Body(Box<Body>),
+    /// Done, and this is the whole body: no envelope.
+    Document(&'static str),
     /// Refused, where refusing has changed something that must stay.
     Refused(Refusal),
 }
@@ -75,6 +77,7 @@ impl Reply {
     pub(super) fn respond(self, request_id: &str, warnings: Vec<String>) -> HttpResponse {
         let mut body = match self {
             Self::NoContent => return frame(StatusCode::NO_CONTENT).finish(),
+            Self::Document(text) => return frame(StatusCode::OK).body(text),
             Self::Refused(Refusal { error, reason, method }) => {
                 let method = method.as_ref().map(MethodId::as_str);
                 tracing::info!(request_id, method, reason, "a factor was refused");
