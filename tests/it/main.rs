@@ -19,6 +19,7 @@ mod identity;
 mod ladder;
 mod logins;
 mod mfa;
+mod openapi;
 mod policies;
 mod scenarios;
 mod stand_in;

@@ -49,21 +49,29 @@ pub(super) struct Answer {
     head: Result<Head, Error>,
 }
 
+/// What is answered here: paths, the parameters they take, and the verbs.
+pub(super) const PATHS: [(&str, &[Field], &[&str]); 5] = [
+    ("sys/health", CODES, &["GET", "HEAD"]),
+    ("sys/seal-status", &[], &["GET"]),
+    ("sys/leader", &[], &["GET"]),
+    ("sys/init", &[], &["GET", "POST", "PUT"]),
+    ("sys/unseal", UNSEAL, &["POST", "PUT"]),
+];
+
 /// The request, if it is one that needs no token.
 pub(super) fn without_token(http: &HttpRequest) -> Option<Answer> {
-    let path = http.uri().path().strip_prefix("/v1/sys/")?;
+    let path = http.uri().path().strip_prefix("/v1/")?;
     let method = http.method().as_str();
-    let reads = matches!(method, "GET");
-    let writes = matches!(method, "PUT" | "POST");
+    let (.., verbs) = PATHS.iter().find(|(known, ..)| *known == path)?;
     let request = match path {
-        "health" | "init" | "unseal" if names_namespace(http.headers()) => Request::InNamespace,
-        "health" if reads || method == "HEAD" => health_codes(http).map_or(Request::BadCode, Request::Health),
-        "seal-status" if reads => Request::SealStatus,
-        "leader" if reads => Request::Leader,
-        "init" if reads => Request::Initialised,
-        "init" if writes => Request::Initialise,
-        "unseal" if writes => Request::Unseal,
-        "health" | "seal-status" | "leader" | "init" | "unseal" => Request::OtherVerb,
+        "sys/health" | "sys/init" | "sys/unseal" if names_namespace(http.headers()) => Request::InNamespace,
+        _ if !verbs.contains(&method) => Request::OtherVerb,
+        "sys/health" => health_codes(http).map_or(Request::BadCode, Request::Health),
+        "sys/seal-status" => Request::SealStatus,
+        "sys/leader" => Request::Leader,
+        "sys/init" if method == "GET" => Request::Initialised,
+        "sys/init" => Request::Initialise,
+        "sys/unseal" => Request::Unseal,
         _ => return None,
     };
     Some(Answer { request, head: Head::read(http) })
@@ -74,6 +82,18 @@ fn names_namespace(headers: &HeaderMap) -> bool {
     !matches!(named.trim_matches('/'), "" | "root")
 }
 
+/// Which codes a health request may ask for. The states behind most of them never come about here.
+const CODES: &[Field] = &[
+    Field { name: "activecode", kind: Kind::Int },
+    Field { name: "sealedcode", kind: Kind::Int },
+    Field { name: "standbycode", kind: Kind::Int },
+    Field { name: "uninitcode", kind: Kind::Int },
+    Field { name: "performancestandbycode", kind: Kind::Int },
+    Field { name: "drsecondarycode", kind: Kind::Int },
+    Field { name: "haunhealthycode", kind: Kind::Int },
+    Field { name: "removedcode", kind: Kind::Int },
+];
+
 /// The codes asked for; `None` when one of them is no status code.
 fn health_codes(http: &HttpRequest) -> Option<Codes> {
     let mut codes = Codes { active: StatusCode::OK, sealed: StatusCode::SERVICE_UNAVAILABLE };
@@ -82,12 +102,7 @@ fn health_codes(http: &HttpRequest) -> Option<Codes> {
         match name.as_ref() {
             "activecode" => codes.active = code()?,
             "sealedcode" => codes.sealed = code()?,
-            "standbycode"
-            | "uninitcode"
-            | "performancestandbycode"
-            | "drsecondarycode"
-            | "haunhealthycode"
-            | "removedcode" => drop(code()?),
+            name if CODES.iter().any(|field| field.name == name) => drop(code()?),
             _ => {}
         }
     }

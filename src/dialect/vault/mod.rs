@@ -27,6 +27,7 @@ mod lookup;
 mod methods;
 mod mounts;
 mod namespaces;
+mod openapi;
 mod permission;
 mod policies;
 mod request;
@@ -114,6 +115,7 @@ const ROUTES: &[&[route::Route]] = &[
     lockouts::ROUTES,
     enforcements::ROUTES,
     second_phase::ROUTES,
+    openapi::ROUTES,
 ];
 
 /// The routes inside a mount of this kind.

@@ -28,6 +28,8 @@ pub(super) enum Reply {
     Wrapped(Box<WrapInfo>),
     /// What was wrapped, as it was.
     Unwrapped(Content),
+    /// Done, and this is the whole body: no envelope.
+    Document(&'static str),
     /// Refused, where refusing has changed something that must stay.
     Refused(Refusal),
 }
@@ -90,6 +92,7 @@ impl Reply {
     pub(super) fn respond(self, request_id: &str, warnings: Vec<String>) -> HttpResponse {
         let text = match self {
             Self::NoContent => return frame(StatusCode::NO_CONTENT).finish(),
+            Self::Document(text) => return frame(StatusCode::OK).body(text),
             Self::Refused(Refusal { error, reason, method }) => {
                 let method = method.as_ref().map(MethodId::as_str);
                 tracing::info!(request_id, method, reason, "a factor was refused");

@@ -67,7 +67,7 @@ fn parcel(reply: Reply, warnings: &[String]) -> Result<Parcel, Error> {
         Reply::Body(body) if body.asks_for_more() => Parcel::Open(Reply::Body(body)),
         Reply::Body(body) => Parcel::Closed(body.into_content(warnings.to_vec())?),
         Reply::Unwrapped(content) => Parcel::Closed(content),
-        Reply::NoContent | Reply::Wrapped(_) | Reply::Refused(_) => Parcel::Open(reply),
+        Reply::NoContent | Reply::Document(_) | Reply::Wrapped(_) | Reply::Refused(_) => Parcel::Open(reply),
     })
 }
 
