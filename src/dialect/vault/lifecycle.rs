@@ -98,7 +98,8 @@ const CODES: &[Field] = &[
 fn health_codes(http: &HttpRequest) -> Option<Codes> {
     let mut codes = Codes { active: StatusCode::OK, sealed: StatusCode::SERVICE_UNAVAILABLE };
     for (name, value) in form_urlencoded::parse(http.query_string().as_bytes()) {
-        let code = || value.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok());
+        // An informational one would only announce an answer, and the client would wait for that.
+        let code = || value.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok()).filter(is_final);
         match name.as_ref() {
             "activecode" => codes.active = code()?,
             "sealedcode" => codes.sealed = code()?,
@@ -107,6 +108,10 @@ fn health_codes(http: &HttpRequest) -> Option<Codes> {
         }
     }
     Some(codes)
+}
+
+fn is_final(code: &StatusCode) -> bool {
+    !code.is_informational()
 }
 
 impl Answer {
