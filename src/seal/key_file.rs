@@ -55,9 +55,14 @@ pub fn create(path: &Path, entropy: &dyn Entropy) -> Result<UnsealKey, Error> {
 
 /// A key as people write it: 32 bytes in hex or standard base64.
 pub fn parse(text: &str) -> Option<UnsealKey> {
-    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().or_else(|| STANDARD.decode(text).ok());
-    let bytes = Zeroizing::new(bytes?);
+    let bytes = decode(text)?;
     <[u8; UNSEAL_KEY_BYTES]>::try_from(bytes.as_slice()).ok().map(Secret::new)
+}
+
+/// The bytes that `text` says in hex or base64, whether or not they make an unseal key.
+pub fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().or_else(|| STANDARD.decode(text).ok());
+    bytes.map(Zeroizing::new)
 }
 
 #[cfg(test)]

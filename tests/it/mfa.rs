@@ -548,7 +548,7 @@ fn an_enforcement_is_checked_before_it_is_set_up() {
             "one of the auth method accessors provided is invalid",
         ),
         (
-            json!({ "mfa_method_ids": [method], "auth_method_types": ["token"], "identity_group_ids": [none] }),
+            json!({ "mfa_method_ids": [method], "auth_method_types": ["nosuch"], "identity_group_ids": [none] }),
             "one of the auth method types provided is invalid",
         ),
         (

@@ -58,6 +58,8 @@ fn fill(server: &Server, template: &str, parameters: &Value) -> String {
         if schema["default"].is_string() {
             server.call("POST", &format!("sys/auth/{value}"), &json!({ "type": value }));
         }
+        // Behind this one there is only a mount's tuning.
+        let value = if template.starts_with("/sys/mounts/auth/") { "token/tune" } else { value };
         path = path.replace(&format!("{{{name}}}"), value);
     }
     path

@@ -99,7 +99,13 @@ fn health_codes(http: &HttpRequest) -> Option<Codes> {
     let mut codes = Codes { active: StatusCode::OK, sealed: StatusCode::SERVICE_UNAVAILABLE };
     for (name, value) in form_urlencoded::parse(http.query_string().as_bytes()) {
         // An informational one would only announce an answer, and the client would wait for that.
-        let code = || value.parse().ok().and_then(|code: u16| StatusCode::from_u16(code).ok()).filter(is_final);
+        let code = || {
+            value
+                .parse()
+                .ok()
+                .and_then(|code: u16| StatusCode::from_u16(code).ok())
+                .filter(|code| !code.is_informational())
+        };
         match name.as_ref() {
             "activecode" => codes.active = code()?,
             "sealedcode" => codes.sealed = code()?,
@@ -108,10 +114,6 @@ fn health_codes(http: &HttpRequest) -> Option<Codes> {
         }
     }
     Some(codes)
-}
-
-fn is_final(code: &StatusCode) -> bool {
-    !code.is_informational()
 }
 
 impl Answer {
@@ -158,12 +160,15 @@ fn unseal(engine: &Engine, input: &Input) -> Result<(), Error> {
     if key.expose().is_empty() {
         return Err(Error::bad_request("'key' must be specified in request body as JSON, or 'reset' set to true"));
     }
+    if key_file::decode(key.expose()).is_none() {
+        return Err(Error::bad_request("'key' must be a valid hex or base64 string"));
+    }
     // What is open already needs no key, and says nothing about one.
     if !engine.seal.is_sealed() {
         return Ok(());
     }
     let key = key_file::parse(key.expose())
-        .ok_or_else(|| Error::bad_request("'key' must be a valid hex or base64 string"))?;
+        .ok_or_else(|| Error::bad_request("unable to retrieve stored keys: invalid key"))?;
     engine.unseal(&key).map_err(|error| {
         if matches!(error, engine::Error::Seal(_)) {
             return Error::bad_request("unable to retrieve stored keys: invalid key");

@@ -120,7 +120,7 @@ pub(super) fn schemas() -> Map<String, Value> {
 }
 
 /// Everything that is shared, with these schemas.
-pub(super) fn components(schemas: Map<String, Value>) -> Value {
+pub(super) fn components(schemas: &Map<String, Value>) -> Value {
     let with = |schema: &Value, description: &str| json!({ "description": description, "content": { "application/json": { "schema": schema } } });
     let reply = json!({ "$ref": "#/components/schemas/Reply" });
     let errors = json!({ "$ref": "#/components/schemas/Errors" });

@@ -107,12 +107,11 @@ impl Segment {
 impl Form {
     fn schema(&self) -> Value {
         match self {
-            Self::Any => json!({ "type": "string", "minLength": 1 }),
+            Self::Any | Self::Rest => json!({ "type": "string", "minLength": 1 }),
             Self::Id => {
                 json!({ "type": "string", "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" })
             }
             Self::Word => json!({ "type": "string", "pattern": "^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$" }),
-            Self::Rest => json!({ "type": "string", "minLength": 1 }),
             Self::Mount(kind) => json!({ "type": "string", "minLength": 1, "default": kind }),
         }
     }
