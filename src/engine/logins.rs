@@ -196,6 +196,37 @@ pub enum Validated {
     Refused(Unsatisfied),
 }
 
+/// What providers have to be asked before what is offered beside a first factor, right for `name` in `mount`, can be settled. Of somebody
+/// who was never seen before no provider knows.
+pub fn questions_beside(
+    tx: &mut dyn Tx,
+    access: &Access,
+    mount: &Mount,
+    name: &str,
+    offer: &Offer,
+    nonce: &str,
+) -> Result<Vec<PushQuestion>, Error> {
+    let Some(alias) = ALIASES.find_one(tx, access, ALIAS_BY_NAME, alias_name_key(access, &mount.accessor, name))?
+    else {
+        return Ok(Vec::new());
+    };
+    let Some(entity) = ENTITIES.get(tx, access, entity_key(access, &alias.entity))? else { return Ok(Vec::new()) };
+    let login = Login {
+        scope: mount.scope.clone(),
+        mount: mount.accessor.clone(),
+        mount_kind: mount.kind,
+        mount_config: mount.config.clone(),
+        entity: entity.id.clone(),
+        name: name.into(),
+        path: String::new(),
+        display_name: String::new(),
+        metadata: BTreeMap::new(),
+        token: TokenSettings::default(),
+    };
+    let asked = enforcements::applying(tx, access, &login)?;
+    requirements::questions(tx, access, &asked, &entity, offer, nonce)
+}
+
 /// What providers have to be asked before what is offered for the login that waits under `request_id` can be considered.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ mod logins;
 mod mfa;
 mod openapi;
 mod policies;
+mod pushes;
 mod scenarios;
 mod stand_in;
 mod storage;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use countersign::app;
 use countersign::config::Settings;
+use countersign::delivery::gateway::Gateway;
 use countersign::engine::Engine;
 use countersign::entropy::SeededEntropy;
 use countersign::factor::otp::{Algorithm, Digits};
@@ -39,8 +40,18 @@ impl Server {
 
     /// A fresh server over `store`.
     pub(crate) fn over(store: Arc<dyn Store>, settings: Settings) -> Self {
+        Self::with(store, settings, |engine| engine)
+    }
+
+    /// A fresh server that asks providers through `gateway`.
+    pub(crate) fn asking(gateway: Arc<dyn Gateway>) -> Self {
+        let store = Arc::new(Sqlite::in_memory(tables::ALL, Options::default()).unwrap());
+        Self::with(store, Settings::default(), |engine| engine.with_gateway(gateway))
+    }
+
+    fn with(store: Arc<dyn Store>, settings: Settings, equip: impl FnOnce(Engine) -> Engine) -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        let engine = Arc::new(Engine::new(store, clock.clone(), Arc::new(SeededEntropy::new(1))));
+        let engine = Arc::new(equip(Engine::new(store, clock.clone(), Arc::new(SeededEntropy::new(1)))));
         let key = Secret::new([7; 32]);
         app::initialise(&engine, &key).unwrap();
         engine.unseal(&key).unwrap();

@@ -10,7 +10,7 @@ use super::route::Call;
 use super::wire::{Refusal, Reply};
 use crate::engine::logins::{self, FirstFactor, Fresh};
 use crate::engine::requirements::Offer;
-use crate::engine::{Access, Engine, lockout};
+use crate::engine::{Access, Engine, lockout, pushing};
 use crate::model::cidr;
 use crate::model::lockout::Subject;
 use crate::model::mount::{Mount, TokenSettings};
@@ -65,6 +65,22 @@ impl Attempt {
         };
         attempt.refuse_locked(call.tx, call.access)?;
         Ok(attempt)
+    }
+
+    /// Whether something is offered beside the first factor.
+    pub(super) const fn offers_more(&self) -> bool {
+        self.offer.is_some()
+    }
+
+    /// Ask the providers whose methods are offered beside a first factor that is right for `name`. Blocks.
+    pub(super) fn ask_providers(&mut self, name: &str) -> Result<(), Error> {
+        let Some(offer) = &mut self.offer else { return Ok(()) };
+        let (engine, mount) = (&self.engine, &self.mount);
+        let (access, nonce) = (engine.access()?, pushing::fresh_nonce(engine.entropy.as_ref()));
+        let questions =
+            engine.store.read(engine.now(), |tx| logins::questions_beside(tx, &access, mount, name, offer, &nonce))?;
+        offer.ask(engine.gateway.as_ref(), &questions);
+        Ok(())
     }
 
     /// Refuse who is locked out. Asked again where it decides: in the order of writes.

@@ -168,7 +168,7 @@ fn login(call: &mut Call<'_>) -> Result<Plan, Error> {
     }
     let password = bounded(password)?;
     let user = userpass::get(call.tx, call.access, &mount, &name)?;
-    let attempt = Attempt::begin(call, &name, user.is_some(), REFUSAL)?;
+    let mut attempt = Attempt::begin(call, &name, user.is_some(), REFUSAL)?;
     let display_name = display_name(call.mount()?, Some(&name));
     let bcrypt_cost = call.mount()?.bcrypt_cost;
     let salt = call.engine.entropy.bytes();
@@ -177,18 +177,30 @@ fn login(call: &mut Call<'_>) -> Result<Plan, Error> {
         let is_right = engine.passwords.is_right(permit, &password, hash.as_ref(), bcrypt_cost);
         let right = hash.filter(|_| is_right);
         let rehashed = right.as_ref().and_then(|hash| rehash(engine, permit, hash, &password, &salt));
-        Ok(Plan::write(move |tx, access| {
-            let user = match &right {
-                Some(hash) => userpass::confirm(tx, access, &mount, &name, hash, rehashed.as_ref())?,
-                None => None,
-            };
-            let proven = user.map(|user| Proven {
-                name: name.clone(),
-                display_name: display_name.clone(),
-                metadata: BTreeMap::from([("username".into(), name.clone())]),
-                token: user.token,
-            });
-            finish(tx, access, &attempt, proven)
+        // Providers are asked only about whoever has the password, and not where passwords are checked: it may take a minute.
+        let asks = right.is_some() && attempt.offers_more();
+        let owner = name.clone();
+        let conclude = move |attempt: Attempt| {
+            Plan::write(move |tx, access| {
+                let user = match &right {
+                    Some(hash) => userpass::confirm(tx, access, &mount, &name, hash, rehashed.as_ref())?,
+                    None => None,
+                };
+                let proven = user.map(|user| Proven {
+                    name: name.clone(),
+                    display_name: display_name.clone(),
+                    metadata: BTreeMap::from([("username".into(), name.clone())]),
+                    token: user.token,
+                });
+                finish(tx, access, &attempt, proven)
+            })
+        };
+        if !asks {
+            return Ok(conclude(attempt));
+        }
+        Ok(Plan::slow(move |_| {
+            attempt.ask_providers(&owner)?;
+            Ok(conclude(attempt))
         }))
     }))
 }
