@@ -325,17 +325,7 @@ fn the_method() -> Method {
 fn put(tx: &mut dyn Tx, access: &Access, name: &str, n: usize) -> Result<(), countersign::storage::Error> {
     let now = tx.now();
     let id = EntityId::new(format!("{name}-{n}"));
-    let entity = Entity {
-        id: id.clone(),
-        scope: Scope::root(),
-        name: format!("{name} {n}"),
-        metadata: None,
-        policies: Vec::new(),
-        disabled: false,
-        merged: Vec::new(),
-        created_at: now,
-        updated_at: now,
-    };
+    let entity = Entity::new(id.clone(), Scope::root(), format!("{name} {n}"), now);
     tables::ENTITIES.put(tx, access, &entity)?;
     if name != "bench" {
         return Ok(());

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Access, Error, aliases, enrolments, groups};
+use super::{Access, Error, aliases, enrolments, groups, identity};
 use crate::entropy::Entropy;
 use crate::id::{EntityId, NamespaceId};
 use crate::model::enrolment::Enrolment;
 use crate::model::entity::{Entity, check_metadata};
 use crate::model::method::LONGEST_TEXT;
 use crate::model::namespace::Scope;
-use crate::model::token::{ROOT_POLICY, normalise_policies};
 use crate::storage::Tx;
 use crate::storage::tables::{
     ENROLMENT_BY_ENTITY, ENROLMENTS, ENTITIES, ENTITY_BY_MERGED, ENTITY_BY_NAME, ENTITY_BY_NAMESPACE,
@@ -89,10 +88,7 @@ pub fn write(tx: &mut dyn Tx, access: &Access, command: &Write) -> Result<Writte
         entity.metadata = Some(metadata.clone());
     }
     if let Some(policies) = &command.policies {
-        entity.policies = normalise_policies(policies);
-        if entity.policies.iter().any(|policy| policy == ROOT_POLICY) {
-            return Err(Error::RootPolicy);
-        }
+        entity.policies = identity::given(policies)?;
     }
     entity.disabled = command.disabled.unwrap_or(entity.disabled);
     entity.updated_at = now;

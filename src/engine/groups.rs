@@ -5,14 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Access, Error, entities, nesting};
+use super::{Access, Error, entities, identity, nesting};
 use crate::entropy::Entropy;
 use crate::id::{Accessor, EntityId, GroupId, NamespaceId};
 use crate::model::entity::{MetadataError, check_metadata};
 use crate::model::group::{Group, Kind, LONGEST_CHAIN, MOST_MEMBERS};
 use crate::model::method::LONGEST_TEXT;
 use crate::model::namespace::Scope;
-use crate::model::token::{ROOT_POLICY, normalise_policies};
 use crate::storage::Tx;
 use crate::storage::tables::{
     GROUP_BY_ALIAS_NAME, GROUP_BY_ENTITY, GROUP_BY_MEMBER, GROUP_BY_NAME, GROUP_BY_NAMESPACE, GROUPS,
@@ -141,10 +140,7 @@ pub fn write(tx: &mut dyn Tx, access: &Access, command: &Write) -> Result<Writte
         group.metadata = Some(metadata.clone()).filter(|metadata| !metadata.is_empty());
     }
     if let Some(policies) = &command.policies {
-        group.policies = normalise_policies(policies);
-        if group.policies.iter().any(|policy| policy == ROOT_POLICY) {
-            return Err(Error::RootPolicy);
-        }
+        group.policies = identity::given(policies)?;
     }
     if let Some(entities) = &command.entities {
         set_entities(tx, access, &mut group, entities)?;

@@ -2,9 +2,18 @@
 
 use super::{Access, Error, groups};
 use crate::id::EntityId;
-use crate::model::token::Token;
+use crate::model::token::{ROOT_POLICY, Token, normalise_policies};
 use crate::storage::Tx;
 use crate::storage::tables::{ENTITIES, entity_key};
+
+/// Policies as an entity or a group keeps them. None of them is `root`, in whatever spelling it was asked for.
+///
+/// # Errors
+/// [`Error::RootPolicy`].
+pub(super) fn given(asked: &[String]) -> Result<Vec<String>, Error> {
+    let policies = normalise_policies(asked);
+    if policies.iter().any(|policy| policy == ROOT_POLICY) { Err(Error::RootPolicy) } else { Ok(policies) }
+}
 
 /// The policies that all tokens of `entity` have, whatever their own: its own and those of all groups that it is in, sorted, each once. Asked
 /// at each request, so that a change counts at once.

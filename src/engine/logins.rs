@@ -104,16 +104,11 @@ pub fn admit(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor, clock: Cloc
         return Err(Error::Denied);
     }
     let login = Login {
-        scope: proven.mount.scope.clone(),
-        mount: proven.mount.accessor.clone(),
-        mount_kind: proven.mount.kind,
-        mount_config: proven.mount.config.clone(),
-        entity: entity.id,
-        name: proven.name.clone(),
         path: proven.path.clone(),
         display_name: proven.display_name.clone(),
         metadata: proven.metadata.clone(),
         token: proven.token.clone(),
+        ..Login::new(&proven.mount, entity.id, proven.name.clone())
     };
     let asked = enforcements::applying(tx, access, &login)?;
     match &proven.offer {
@@ -156,7 +151,7 @@ fn complete(tx: &mut dyn Tx, access: &Access, login: &Login, fresh: &FreshToken)
     tokens::issue(tx, access, login, fresh).map(Box::new)
 }
 
-/// The login that waits under `request_id`, in `scope` itself, if whoever logs in may still do so.
+/// The login that waits under `request_id`, in `scope` itself, and whoever logs in, if they may still do so.
 ///
 /// # Errors
 /// [`Error::UnknownLogin`]; [`Error::Denied`] when the entity is gone or disabled, or the mount is gone.
@@ -165,17 +160,18 @@ pub(super) fn waiting(
     access: &Access,
     scope: &Scope,
     request_id: &Secret<String>,
-) -> Result<PendingLogin, Error> {
+) -> Result<(PendingLogin, Entity), Error> {
     let now = tx.now();
     let found = PENDING_LOGINS.get(tx, access, pending_login_key(access, request_id.expose()))?;
     let pending = found
         .filter(|pending| pending.waits_at(now) && pending.login.scope.id == scope.id)
         .ok_or(Error::UnknownLogin)?;
     let entity = ENTITIES.get(tx, access, entity_key(access, &pending.login.entity))?;
-    if entity.is_none_or(|entity| entity.disabled) || mounts::by_accessor(tx, access, &pending.login.mount)?.is_none() {
+    let entity = entity.filter(|entity| !entity.disabled).ok_or(Error::Denied)?;
+    if !mounts::exists(tx, access, &pending.login.mount)? {
         return Err(Error::Denied);
     }
-    Ok(pending)
+    Ok((pending, entity))
 }
 
 /// An answer to what a waiting login was asked, evaluated and to be settled.
@@ -206,42 +202,9 @@ pub fn questions_beside(
     offer: &Offer,
     nonce: &str,
 ) -> Result<Vec<PushQuestion>, Error> {
-    let Some(alias) = ALIASES.find_one(tx, access, ALIAS_BY_NAME, alias_name_key(access, &mount.accessor, name))?
-    else {
-        return Ok(Vec::new());
-    };
-    let Some(entity) = ENTITIES.get(tx, access, entity_key(access, &alias.entity))? else { return Ok(Vec::new()) };
-    let login = Login {
-        scope: mount.scope.clone(),
-        mount: mount.accessor.clone(),
-        mount_kind: mount.kind,
-        mount_config: mount.config.clone(),
-        entity: entity.id.clone(),
-        name: name.into(),
-        path: String::new(),
-        display_name: String::new(),
-        metadata: BTreeMap::new(),
-        token: TokenSettings::default(),
-    };
+    let Some(entity) = known(tx, access, &mount.accessor, name)? else { return Ok(Vec::new()) };
+    let login = Login::new(mount, entity.id.clone(), name.into());
     let asked = enforcements::applying(tx, access, &login)?;
-    requirements::questions(tx, access, &asked, &entity, offer, nonce)
-}
-
-/// What providers have to be asked before what is offered for the login that waits under `request_id` can be considered.
-///
-/// # Errors
-/// As [`consider`].
-pub fn questions(
-    tx: &mut dyn Tx,
-    access: &Access,
-    scope: &Scope,
-    request_id: &Secret<String>,
-    offer: &Offer,
-    nonce: &str,
-) -> Result<Vec<PushQuestion>, Error> {
-    let pending = waiting(tx, access, scope, request_id)?;
-    let asked = asked_of(tx, access, &pending.login)?;
-    let entity = ENTITIES.get(tx, access, entity_key(access, &pending.login.entity))?.ok_or(Error::Denied)?;
     requirements::questions(tx, access, &asked, &entity, offer, nonce)
 }
 
@@ -255,12 +218,25 @@ pub fn consider(
     scope: &Scope,
     request_id: Secret<String>,
     offer: &Offer,
+    nonce: &str,
     fresh: FreshToken,
-) -> Result<Validation, Error> {
-    let pending = waiting(tx, access, scope, &request_id)?;
+) -> Result<Considered, Error> {
+    let (pending, entity) = waiting(tx, access, scope, &request_id)?;
     let asked = asked_of(tx, access, &pending.login)?;
+    let questions = requirements::questions(tx, access, &asked, &entity, offer, nonce)?;
+    if !questions.is_empty() {
+        return Ok(Considered::Ask(questions));
+    }
     let attempts = requirements::evaluate(tx, access, &asked, &pending.login, Some(&pending), offer)?;
-    Ok(Validation { scope: scope.clone(), request_id, attempts, fresh })
+    Ok(Considered::Settle(Validation { scope: scope.clone(), request_id, attempts, fresh }))
+}
+
+/// What considering an offer comes to.
+pub enum Considered {
+    /// Providers have to be asked first; then it is to be considered again.
+    Ask(Vec<PushQuestion>),
+    /// It can be settled.
+    Settle(Validation),
 }
 
 /// Settle a validation in the serial order of writes. Whether the login still waits, who logs in and what is asked of them is looked at
@@ -274,7 +250,7 @@ pub fn validate(
     validation: &Validation,
     clock: ClockGuard,
 ) -> Result<Validated, Error> {
-    let pending = waiting(tx, access, &validation.scope, &validation.request_id)?;
+    let (pending, _) = waiting(tx, access, &validation.scope, &validation.request_id)?;
     let asked = asked_of(tx, access, &pending.login)?;
     match requirements::settle(tx, access, &asked, Some(&pending), &validation.attempts, clock)? {
         Outcome::Satisfied => {
@@ -296,6 +272,13 @@ fn entity_of(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor) -> Result<E
     entity_called(tx, access, &proven.mount.scope, &proven.mount.accessor, &proven.name, &proven.fresh)
 }
 
+/// The entity that is called `name` in `mount`, if it was ever seen there.
+fn known(tx: &mut dyn Tx, access: &Access, mount: &Accessor, name: &str) -> Result<Option<Entity>, Error> {
+    let alias = ALIASES.find_one(tx, access, ALIAS_BY_NAME, alias_name_key(access, mount, name))?;
+    let Some(alias) = alias else { return Ok(None) };
+    ENTITIES.get(tx, access, entity_key(access, &alias.entity))?.ok_or(Error::Denied).map(Some)
+}
+
 /// The entity that is called `name` in `mount`, made with its alias if there is none yet.
 pub(super) fn entity_called(
     tx: &mut dyn Tx,
@@ -305,22 +288,11 @@ pub(super) fn entity_called(
     name: &str,
     fresh: &Fresh,
 ) -> Result<Entity, Error> {
-    let now = tx.now();
-    let key = alias_name_key(access, mount, name);
-    if let Some(alias) = ALIASES.find_one(tx, access, ALIAS_BY_NAME, key)? {
-        return ENTITIES.get(tx, access, entity_key(access, &alias.entity))?.ok_or(Error::Denied);
+    if let Some(entity) = known(tx, access, mount, name)? {
+        return Ok(entity);
     }
-    let entity = Entity {
-        id: fresh.entity.clone(),
-        scope: scope.clone(),
-        name: fresh.entity_name.clone(),
-        metadata: None,
-        policies: Vec::new(),
-        disabled: false,
-        merged: Vec::new(),
-        created_at: now,
-        updated_at: now,
-    };
+    let now = tx.now();
+    let entity = Entity::new(fresh.entity.clone(), scope.clone(), fresh.entity_name.clone(), now);
     let alias = Alias {
         id: fresh.alias.clone(),
         scope: scope.clone(),

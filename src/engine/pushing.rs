@@ -124,17 +124,7 @@ mod tests {
     }
 
     fn entity() -> Entity {
-        Entity {
-            id: EntityId::new("e-1"),
-            scope: scope(),
-            name: "alice".into(),
-            metadata: None,
-            policies: Vec::new(),
-            disabled: false,
-            merged: Vec::new(),
-            created_at: Timestamp::EPOCH,
-            updated_at: Timestamp::EPOCH,
-        }
+        Entity::new(EntityId::new("e-1"), scope(), "alice".into(), Timestamp::EPOCH)
     }
 
     fn duo(use_passcode: bool) -> Method {

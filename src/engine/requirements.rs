@@ -141,7 +141,7 @@ impl Offer {
     }
 }
 
-/// What providers have to be asked before an offer can be evaluated: one question for each of their methods that it answers.
+/// What providers have yet to be asked before an offer can be evaluated: one question for each of their methods that it answers.
 pub fn questions(
     tx: &mut dyn Tx,
     access: &Access,
@@ -154,9 +154,12 @@ pub fn questions(
     for id in enforcements.iter().flat_map(|enforcement| &enforcement.methods) {
         let Some(method) = methods::get(tx, access, id)? else { continue };
         let Some(Answer::Given(passcode)) = offer.answer(&method) else { continue };
-        let is_new = questions.iter().all(|question| question.method != *id);
-        if is_new && let Ok(question) = pushing::question(tx, access, &method, entity, passcode.as_ref(), nonce.into())?
-        {
+        let is_ours = method.settings.kind() == Kind::Totp;
+        let is_asked = offer.verdicts.contains_key(id) || questions.iter().any(|question| question.method == *id);
+        if is_ours || is_asked {
+            continue;
+        }
+        if let Ok(question) = pushing::question(tx, access, &method, entity, passcode.as_ref(), nonce.into())? {
             questions.push(question);
         }
     }

@@ -53,7 +53,7 @@ pub fn draft(
     request_id: &Secret<String>,
     method: &MethodId,
 ) -> Result<Drafted, Error> {
-    let pending = logins::waiting(tx, access, scope, request_id)?;
+    let (pending, _) = logins::waiting(tx, access, scope, request_id)?;
     check_open(tx, access, &pending.login, method)?;
     enrolments::draft(tx, access, scope, method, &pending.login.entity)
 }
@@ -69,7 +69,7 @@ pub fn keep(
     request_id: &Secret<String>,
     draft: &Draft,
 ) -> Result<Bound, Error> {
-    let mut pending = logins::waiting(tx, access, scope, request_id)?;
+    let (mut pending, _) = logins::waiting(tx, access, scope, request_id)?;
     let method = check_open(tx, access, &pending.login, &draft.enrolment.method)?;
     if ENROLMENTS.contains(tx, enrolment_key(access, &pending.login.entity, &method.id))? {
         return Ok(Bound::AlreadyEnrolled { method_name: method.name });

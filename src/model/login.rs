@@ -35,6 +35,22 @@ pub struct Login {
 }
 
 impl Login {
+    /// A login of `entity`, which `mount` calls `name`, of which nothing more is known.
+    pub fn new(mount: &Mount, entity: EntityId, name: String) -> Self {
+        Self {
+            scope: mount.scope.clone(),
+            mount: mount.accessor.clone(),
+            mount_kind: mount.kind,
+            mount_config: mount.config.clone(),
+            entity,
+            name,
+            path: String::new(),
+            display_name: String::new(),
+            metadata: BTreeMap::new(),
+            token: TokenSettings::default(),
+        }
+    }
+
     /// The kind of token it comes to: what the record says, or else the mount.
     pub const fn token_kind(&self) -> token::Kind {
         match (self.token.token_type, self.mount_config.token_type) {

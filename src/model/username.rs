@@ -111,20 +111,13 @@ mod tests {
 
     fn entity() -> Entity {
         Entity {
-            id: EntityId::new("e-1"),
-            scope: scope(),
-            name: "Alice".into(),
             metadata: Some(BTreeMap::from([
                 ("mail".into(), "alice@example.com".into()),
                 ("sly".into(), "{{identity.entity.id}}".into()),
                 ("blank".into(), " ".into()),
                 ("lines".into(), "a\r\nb".into()),
             ])),
-            policies: Vec::new(),
-            disabled: false,
-            merged: Vec::new(),
-            created_at: Timestamp::EPOCH,
-            updated_at: Timestamp::EPOCH,
+            ..Entity::new(EntityId::new("e-1"), scope(), "Alice".into(), Timestamp::EPOCH)
         }
     }
 

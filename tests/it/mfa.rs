@@ -9,7 +9,7 @@ use countersign::engine::requirements::{Answer as Given, Offer};
 use countersign::engine::{Error, namespaces};
 use countersign::id::{Accessor, EntityId, GroupId};
 use countersign::model::entity::Entity;
-use countersign::model::group::{Group, Kind as GroupKind};
+use countersign::model::group::Group;
 use countersign::model::mount::{Config, Kind, Mount, TokenSettings};
 use countersign::model::namespace::Scope;
 use countersign::secret::Secret;
@@ -481,18 +481,9 @@ fn an_enforcement_reaches_members_of_groups_inside_its_groups() {
     let (alice, bob) = (site.entity("alice"), site.entity("bob"));
     let access = site.server.engine.access().unwrap();
     let group = |id: &str, entities: &[&str], groups: &[&str]| Group {
-        id: GroupId::new(id),
-        scope: Scope::root(),
-        name: id.into(),
-        kind: GroupKind::Internal,
-        metadata: None,
-        policies: Vec::new(),
         entities: entities.iter().map(|id| EntityId::new(*id)).collect(),
         groups: groups.iter().map(|id| GroupId::new(*id)).collect(),
-        alias: None,
-        revision: 1,
-        created_at: START,
-        updated_at: START,
+        ..Group::new(GroupId::new(id), Scope::root(), id.into(), START)
     };
     // A ring, which no API makes, must not hang a login.
     let groups =

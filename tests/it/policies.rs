@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use countersign::id::{EntityId, GroupId};
-use countersign::model::group::{Group, Kind};
+use countersign::model::group::Group;
 use countersign::model::namespace::Scope;
 use countersign::storage::tables::{GROUPS, POLICIES};
 use serde_json::{Value, json};
@@ -372,18 +372,9 @@ fn what_is_known_of_groups_fills_templates() {
 
 fn put_group(server: &Server, id: &str, name: &str, entities: &[&str], groups: &[&str]) {
     let group = Group {
-        id: GroupId::new(id),
-        scope: Scope::root(),
-        name: name.into(),
-        kind: Kind::Internal,
-        metadata: None,
-        policies: Vec::new(),
         entities: entities.iter().map(|id| EntityId::new(*id)).collect(),
         groups: groups.iter().map(|id| GroupId::new(*id)).collect(),
-        alias: None,
-        revision: 1,
-        created_at: START,
-        updated_at: START,
+        ..Group::new(GroupId::new(id), Scope::root(), name.into(), START)
     };
     let access = server.engine.access().unwrap();
     server.engine.store.write(START, move |tx| GROUPS.put(tx, &access, &group)).wait().unwrap();

@@ -10,7 +10,7 @@ use super::route::{Call, Plan, Route};
 use super::verification::too_many;
 use super::wire::{Refusal, Reply};
 use crate::engine::access::Capability;
-use crate::engine::logins::{self, Validated};
+use crate::engine::logins::{self, Considered, Validated};
 use crate::engine::requirements::{Failure, Lack, Offer, Unsatisfied};
 use crate::engine::tokens::FreshToken;
 use crate::engine::{Access, Engine, pushing};
@@ -34,43 +34,47 @@ pub(super) fn request_id(call: &Call<'_>) -> Result<Secret<String>, Error> {
     }
 }
 
-/// Evaluate here, settle in the writer, answer when that is committed. Where providers have to be asked, that comes first, off this thread.
+/// Evaluate here, settle in the writer, answer when that is committed.
 fn validate(call: &mut Call<'_>) -> Result<Plan, Error> {
+    let entropy = call.engine.entropy.as_ref();
     let request_id = request_id(call)?;
-    let mut offer = credentials::from_payload(call.input.object("mfa_payload").unwrap_or("{}"))?;
-    let fresh = FreshToken::draw(call.engine.entropy.as_ref(), &call.scope);
-    let nonce = pushing::fresh_nonce(call.engine.entropy.as_ref());
-    let questions = logins::questions(call.tx, call.access, &call.scope, &request_id, &offer, &nonce)?;
+    let offer = credentials::from_payload(call.input.object("mfa_payload").unwrap_or("{}"))?;
+    let fresh = FreshToken::draw(entropy, &call.scope);
+    let nonce = pushing::fresh_nonce(entropy);
     let engine = Arc::clone(call.engine);
-    if questions.is_empty() {
-        return consider(call.tx, call.access, engine, &call.scope, request_id, &offer, fresh);
-    }
-    let scope = call.scope.clone();
-    Ok(Plan::slow(move |_| {
-        offer.ask(engine.gateway.as_ref(), &questions);
-        let access = engine.access()?;
-        let store = Arc::clone(&engine.store);
-        store.read(engine.now(), |tx| consider(tx, &access, engine, &scope, request_id, &offer, fresh))
-    }))
+    Offered { engine, scope: call.scope.clone(), request_id, offer, nonce, fresh }.consider(call.tx, call.access)
 }
 
-fn consider(
-    tx: &mut dyn Tx,
-    access: &Access,
+/// What is offered for a login that waits.
+struct Offered {
     engine: Arc<Engine>,
-    scope: &Scope,
+    scope: Scope,
     request_id: Secret<String>,
-    offer: &Offer,
+    offer: Offer,
+    nonce: String,
     fresh: FreshToken,
-) -> Result<Plan, Error> {
-    let validation = logins::consider(tx, access, scope, request_id, offer, fresh)?;
-    Ok(Plan::write(move |tx, access| {
-        let clock = engine.time.observe(tx.now());
-        match logins::validate(tx, access, &validation, clock)? {
-            Validated::Token(created) => token_reply(tx, access, &created, &[]),
-            Validated::Refused(unsatisfied) => Ok(refused(&unsatisfied)),
+}
+
+impl Offered {
+    /// Consider it on a snapshot. Where providers have to be asked, that comes first, off the thread that serves, and then a later snapshot.
+    fn consider(mut self, tx: &mut dyn Tx, access: &Access) -> Result<Plan, Error> {
+        let Self { scope, request_id, offer, nonce, fresh, .. } = &self;
+        let considered = logins::consider(tx, access, scope, request_id.clone(), offer, nonce, fresh.clone())?;
+        match considered {
+            Considered::Ask(questions) => Ok(Plan::slow(move |engine| {
+                self.offer.ask(engine.gateway.as_ref(), &questions);
+                let access = engine.access()?;
+                engine.store.read(engine.now(), |tx| self.consider(tx, &access))
+            })),
+            Considered::Settle(validation) => Ok(Plan::write(move |tx, access| {
+                let clock = self.engine.time.observe(tx.now());
+                match logins::validate(tx, access, &validation, clock)? {
+                    Validated::Token(created) => token_reply(tx, access, &created, &[]),
+                    Validated::Refused(unsatisfied) => Ok(refused(&unsatisfied)),
+                }
+            })),
         }
-    }))
+    }
 }
 
 fn refused(unsatisfied: &Unsatisfied) -> Reply {
