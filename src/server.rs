@@ -13,6 +13,7 @@ use actix_web::{App, Error, HttpServer};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::config::Settings;
+use crate::dialect::Bodies;
 use crate::dialect::vault;
 use crate::engine::Engine;
 
@@ -22,7 +23,7 @@ use crate::engine::Engine;
 /// When the system refuses.
 pub fn start(engine: &Arc<Engine>, listener: TcpListener, settings: &Settings) -> io::Result<Server> {
     let engine = Data::from(Arc::clone(engine));
-    let bodies = Data::new(vault::Bodies::new(settings.body_timeout));
+    let bodies = Data::new(Bodies::new(settings.body_timeout));
     let throttle = Data::new(Throttle::new(settings));
     let factory = move || {
         App::new()

@@ -11,8 +11,8 @@ use crate::model::method::LONGEST_TEXT;
 use crate::model::namespace::Scope;
 use crate::storage::Tx;
 use crate::storage::tables::{
-    ENROLMENT_BY_ENTITY, ENROLMENTS, ENTITIES, ENTITY_BY_MERGED, ENTITY_BY_NAME, ENTITY_BY_NAMESPACE,
-    enrolment_entity_key, entity_key, entity_merged_key, entity_name_key, entity_namespace_key,
+    ENROLMENT_BY_ENTITY, ENROLMENTS, ENTITIES, ENTITY_BY_MERGED, ENTITY_BY_NAME, ENTITY_BY_NAMESPACE, PASSWORDS,
+    enrolment_entity_key, entity_key, entity_merged_key, entity_name_key, entity_namespace_key, password_key,
 };
 
 /// Which entity is meant.
@@ -153,7 +153,7 @@ pub fn delete_by_name(tx: &mut dyn Tx, access: &Access, scope: &Scope, name: &st
     }
 }
 
-/// Remove an entity's record, its aliases and its memberships, and destroy the secrets of its authenticators.
+/// Remove an entity's record, its aliases, its memberships and its password, and destroy the secrets of its authenticators.
 pub(super) fn destroy(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Result<(), Error> {
     let bound = enrolment_entity_key(access, &entity.id);
     for enrolment in ENROLMENTS.find_all(tx, access, ENROLMENT_BY_ENTITY, bound)? {
@@ -161,5 +161,6 @@ pub(super) fn destroy(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Resu
     }
     aliases::delete_of(tx, access, &entity.id)?;
     groups::remove_everywhere(tx, access, &entity.id)?;
+    PASSWORDS.delete(tx, password_key(access, &entity.id))?;
     Ok(ENTITIES.delete(tx, entity_key(access, &entity.id))?)
 }

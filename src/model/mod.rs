@@ -17,6 +17,7 @@ pub mod login;
 pub mod method;
 pub mod mount;
 pub mod namespace;
+pub mod password;
 pub mod pending;
 pub mod policy;
 pub mod provider;

@@ -33,3 +33,19 @@ pub(super) mod secret_text {
         String::deserialize(from).map(Secret::new)
     }
 }
+
+/// A password's hash as its text.
+pub(super) mod password_hash {
+    use serde::{Deserializer, Serializer};
+
+    use super::secret_text;
+    use crate::factor::password::Hash;
+
+    pub(in crate::model) fn serialize<S: Serializer>(hash: &Hash, to: S) -> Result<S::Ok, S::Error> {
+        secret_text::serialize(hash.text(), to)
+    }
+
+    pub(in crate::model) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Hash, D::Error> {
+        secret_text::deserialize(from).map(Hash::kept)
+    }
+}

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::mount::TokenSettings;
+use super::stored::password_hash;
 use super::token_settings::OldNames;
 use crate::factor::password::Hash;
 use crate::id::Accessor;
@@ -15,26 +16,10 @@ pub struct User {
     /// The name, in lower case.
     pub name: String,
     /// What is kept of the password.
-    #[serde(with = "hash")]
+    #[serde(with = "password_hash")]
     pub password: Hash,
     /// What is said about its tokens.
     pub token: TokenSettings,
     /// Which of that is shown by its old name too.
     pub old_names: OldNames<bool>,
-}
-
-/// A password's hash as its text.
-mod hash {
-    use serde::{Deserializer, Serializer};
-
-    use crate::factor::password::Hash;
-    use crate::model::stored::secret_text;
-
-    pub(super) fn serialize<S: Serializer>(hash: &Hash, to: S) -> Result<S::Ok, S::Error> {
-        secret_text::serialize(hash.text(), to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Hash, D::Error> {
-        secret_text::deserialize(from).map(Hash::kept)
-    }
 }

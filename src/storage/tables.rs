@@ -15,6 +15,7 @@ use crate::model::lockout::{Lockout, Subject};
 use crate::model::method::Method;
 use crate::model::mount::Mount;
 use crate::model::namespace::Namespace;
+use crate::model::password::Password;
 use crate::model::pending::PendingLogin;
 use crate::model::policy::Policy;
 use crate::model::token::Token;
@@ -42,6 +43,7 @@ pub const ALL: &[&Schema] = &[
     &TOKEN_ROLE,
     &WRAPPING,
     &USER,
+    &PASSWORD,
     &APP_ROLE,
     &SECRET_ID,
     &LOCKOUT,
@@ -618,6 +620,23 @@ impl Stored for Wrapping {
 
     fn expires_at(&self) -> Option<Timestamp> {
         Some(Self::expires_at(self))
+    }
+}
+
+/// Passwords of entities.
+pub const PASSWORDS: Table<Password> = Table::new();
+static PASSWORD: Schema = Schema { name: "password", indexes: &[], expiry: Expiry::Never };
+
+/// What the password of an entity is called.
+pub fn password_key(access: &Access, entity: &EntityId) -> BlindKey {
+    access.blind("password", &[entity.as_str()])
+}
+
+impl Stored for Password {
+    const SCHEMA: &'static Schema = &PASSWORD;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        password_key(access, &self.entity)
     }
 }
 

@@ -12,6 +12,7 @@ const RUNGS: &[&[&str]] = &[
     &["storage"],
     &["delivery"],
     &["engine"],
+    &["dialect/body"],
     &["dialect/vault"],
     &["config"],
     &["server"],
@@ -76,7 +77,11 @@ fn first_segments(rest: &str) -> Vec<String> {
         let mut segments = path.split("::");
         let first = segments.next().unwrap_or_default().to_owned();
         return match first.as_str() {
-            "dialect" => vec![format!("dialect/{}", segments.next().unwrap_or_default())],
+            // What the dialects share is known by its type.
+            "dialect" => {
+                let second = segments.next().unwrap_or_default();
+                vec![format!("dialect/{}", if second == "Bodies" { "body" } else { second })]
+            }
             _ => vec![first],
         };
     };

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::body::Bodies;
 use super::error::Error;
 use super::input::{Input, Parameters, bare_text, parameters};
 use super::permission;
@@ -15,6 +14,7 @@ use super::request::Head;
 use super::route::{Call, Door, Found, Plan, Route, WriteJob, door, find};
 use super::wire::Reply;
 use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle, routes_of, wrapping};
+use crate::dialect::Bodies;
 use crate::engine::access::{Capability, SELF_SERVICE};
 use crate::engine::{Access, Engine, mounts, namespaces, tokens};
 use crate::id::{Accessor, BlindKey};
@@ -24,6 +24,9 @@ use crate::model::token::Token;
 use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::time::Timestamp;
+
+/// The largest body, as the reference has it: 32 MiB.
+pub(super) const LARGEST_BODY: usize = 32 << 20;
 
 /// Serve one request.
 pub(super) async fn serve(
@@ -53,7 +56,7 @@ async fn answer(
     let head = Head::read(http)?;
     let access = engine.access()?;
     let body = match head.operation {
-        Capability::Update | Capability::Patch => bodies.read(payload).await?,
+        Capability::Update | Capability::Patch => bodies.read(payload, LARGEST_BODY).await?,
         Capability::Read | Capability::Delete | Capability::List => web::Bytes::new(),
     };
     let sent = parameters(&head, &body)?;

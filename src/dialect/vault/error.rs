@@ -9,6 +9,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
+use crate::dialect::body::Fault;
 use crate::engine::approle;
 use crate::engine::tokens::Refusal;
 use crate::engine::{aliases, group_aliases, groups};
@@ -188,6 +189,17 @@ pub(super) fn listed(texts: &[&str]) -> String {
     }
     list.push_str("\n\n");
     list
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::TooSlow => Self::too_slow(),
+            Fault::TooLarge => Self::too_large(),
+            Fault::Busy => Self::busy(),
+            Fault::Broken => Self::bad_request(fault.to_string()),
+        }
+    }
 }
 
 impl From<storage::Error> for Error {

@@ -7,11 +7,12 @@ use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use super::body::Bodies;
+use super::dispatch::LARGEST_BODY;
 use super::error::{Error, frame};
 use super::field::{Field, Kind};
 use super::input::{Input, Wording, parameters};
 use super::request::Head;
+use crate::dialect::Bodies;
 use crate::engine::{self, Engine};
 use crate::model::namespace::Scope;
 use crate::seal::key_file;
@@ -141,7 +142,7 @@ impl Answer {
             Request::OtherVerb => Err(Error::silent(StatusCode::METHOD_NOT_ALLOWED)),
             Request::Unseal => {
                 let head = self.head?;
-                let sent = parameters(&head, &bodies.read(payload).await?)?;
+                let sent = parameters(&head, &bodies.read(payload, LARGEST_BODY).await?)?;
                 unseal(engine, &Input::typed(UNSEAL, Wording::Field, &sent, &[])?)?;
                 Ok(frame(StatusCode::OK).json(SealStatus::of(engine)))
             }

@@ -8,7 +8,6 @@ use actix_web::web::{self, Data, ServiceConfig};
 mod aliases;
 mod approle;
 mod auth_mounts;
-mod body;
 mod credentials;
 mod dispatch;
 mod duration;
@@ -46,8 +45,7 @@ mod verification;
 mod wire;
 mod wrapping;
 
-pub use body::Bodies;
-
+use super::Bodies;
 use crate::engine::Engine;
 use crate::model::mount;
 
