@@ -318,8 +318,15 @@ fn the_method() -> Method {
         qr_size: 200,
         max_validation_attempts: 5,
         self_enrolment: false,
+        max_enrolments: 1,
     };
-    Method { id: MethodId::new(METHOD), scope: Scope::root(), name: String::new(), settings: Settings::Totp(settings) }
+    Method {
+        id: MethodId::new(METHOD),
+        scope: Scope::root(),
+        name: String::new(),
+        settings: Settings::Totp(settings),
+        is_default: false,
+    }
 }
 
 fn put(tx: &mut dyn Tx, access: &Access, name: &str, n: usize) -> Result<(), countersign::storage::Error> {
@@ -337,9 +344,16 @@ fn put(tx: &mut dyn Tx, access: &Access, name: &str, n: usize) -> Result<(), cou
         scope: Scope::root(),
         suspended: false,
         method,
-        authenticator,
-        created_at: now,
-        confirmed_at: None,
+        authenticators: vec![enrolment::Bound {
+            number: 0,
+            label: String::new(),
+            authenticator,
+            standing: enrolment::Standing::Counting,
+            created_at: now,
+            confirmed_at: None,
+            last_used_at: None,
+        }],
+        next_number: 1,
     };
     tables::ENROLMENTS.put(tx, access, &enrolment)
 }

@@ -31,6 +31,8 @@ pub struct Write {
     pub groups: Option<Vec<GroupId>>,
     /// All entities it selects.
     pub entities: Option<Vec<EntityId>>,
+    /// Whether a recovery code will do too.
+    pub allow_recovery: Option<bool>,
     /// Its id, if it is new.
     pub fresh_id: EnforcementId,
 }
@@ -85,12 +87,16 @@ pub fn write(tx: &mut dyn Tx, access: &Access, command: &Write) -> Result<(), Er
         kinds: Vec::new(),
         groups: Vec::new(),
         entities: Vec::new(),
+        allow_recovery: true,
     });
     enforcement.methods = once_each(&command.methods);
     replace(&mut enforcement.accessors, command.accessors.as_deref());
     replace(&mut enforcement.kinds, command.kinds.as_deref());
     replace(&mut enforcement.groups, command.groups.as_deref());
     replace(&mut enforcement.entities, command.entities.as_deref());
+    if let Some(allow) = command.allow_recovery {
+        enforcement.allow_recovery = allow;
+    }
     Ok(ENFORCEMENTS.put(tx, access, &enforcement)?)
 }
 

@@ -228,7 +228,7 @@ pub fn consider(
         return Ok(Considered::Ask(questions));
     }
     let attempts = requirements::evaluate(tx, access, &asked, &pending.login, Some(&pending), offer)?;
-    Ok(Considered::Settle(Validation { scope: scope.clone(), request_id, attempts, fresh }))
+    Ok(Considered::Settle(Box::new(Validation { scope: scope.clone(), request_id, attempts, fresh })))
 }
 
 /// What considering an offer comes to.
@@ -236,7 +236,7 @@ pub enum Considered {
     /// Providers have to be asked first; then it is to be considered again.
     Ask(Vec<PushQuestion>),
     /// It can be settled.
-    Settle(Validation),
+    Settle(Box<Validation>),
 }
 
 /// Settle a validation in the serial order of writes. Whether the login still waits, who logs in and what is asked of them is looked at

@@ -161,7 +161,7 @@ fn move_enrolments(
             }
             return Err(Error::ConflictingEnrolments { method: enrolment.method, from: source.id.clone() });
         }
-        verification::carry_over(tx, access, &enrolment, old, new)?;
+        verification::carry_over(tx, access, &enrolment, &target.id, old, new)?;
         ENROLMENTS.delete(tx, old)?;
         enrolment.entity = target.id.clone();
         enrolment.suspended = target.disabled;

@@ -6,7 +6,8 @@ use crate::model::method::{Kind, LONGEST_TEXT, Method, Settings};
 use crate::model::namespace::Scope;
 use crate::storage::Tx;
 use crate::storage::tables::{
-    METHOD_BY_NAME, METHOD_BY_NAMESPACE, METHODS, PURGES, Purge, method_key, method_name_key, method_namespace_key,
+    METHOD_BY_DEFAULT, METHOD_BY_NAME, METHOD_BY_NAMESPACE, METHODS, PURGES, Purge, method_default_key, method_key,
+    method_name_key, method_namespace_key,
 };
 
 /// What a method is to be.
@@ -52,6 +53,7 @@ pub fn write(tx: &mut dyn Tx, access: &Access, command: &Write) -> Result<Method
             scope: command.scope.clone(),
             name: String::new(),
             settings: command.settings.clone(),
+            is_default: false,
         },
     };
     if !command.name.is_empty() {
@@ -72,6 +74,37 @@ pub fn by_name(tx: &mut dyn Tx, access: &Access, scope: &Scope, name: &str) -> R
         return Ok(None);
     }
     Ok(METHODS.find_one(tx, access, METHOD_BY_NAME, method_name_key(access, &scope.id, name))?)
+}
+
+/// The method of this kind that `scope` itself uses where nobody names any, if it has one yet.
+pub fn default_of(tx: &mut dyn Tx, access: &Access, scope: &Scope, kind: Kind) -> Result<Option<Method>, Error> {
+    Ok(METHODS.find_one(tx, access, METHOD_BY_DEFAULT, method_default_key(access, &scope.id, kind))?)
+}
+
+/// The method of this kind that `scope` uses where nobody names any; with these settings, if it has none yet. Operators see and change it like
+/// any other.
+pub fn ensure_default(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    settings: &Settings,
+    fresh_id: &MethodId,
+) -> Result<Method, Error> {
+    let kind = settings.kind();
+    if let Some(method) = default_of(tx, access, scope, kind)? {
+        return Ok(method);
+    }
+    let name = format!("default-{}", kind.as_str());
+    let is_taken = by_name(tx, access, scope, &name)?.is_some();
+    let method = Method {
+        id: fresh_id.clone(),
+        scope: scope.clone(),
+        name: if is_taken { String::new() } else { name },
+        settings: settings.clone(),
+        is_default: true,
+    };
+    METHODS.put(tx, access, &method)?;
+    Ok(method)
 }
 
 /// The method with this id, if `scope` may see it: its namespace is the request's, one above or one below.

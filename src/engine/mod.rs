@@ -31,6 +31,7 @@ pub mod namespaces;
 mod nesting;
 pub mod passwords;
 pub mod policies;
+mod proofs;
 pub mod purging;
 pub mod pushing;
 pub mod requirements;

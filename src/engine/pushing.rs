@@ -75,7 +75,9 @@ pub fn compose(
     }
     let passcode = passcode.filter(|passcode| !passcode.expose().is_empty());
     let (provider, format) = match &method.settings {
-        Settings::Totp(_) => return Err(Refusal::NoProvider),
+        Settings::Totp(_) | Settings::Sms(_) | Settings::Email(_) | Settings::WebAuthn(_) | Settings::Recovery(_) => {
+            return Err(Refusal::NoProvider);
+        }
         Settings::Duo(duo) => {
             let proof = match passcode {
                 Some(passcode) => Proof::Passcode(passcode.clone()),
@@ -136,7 +138,7 @@ mod tests {
             use_passcode,
             username_format: "{{identity.entity.name}}@corp".into(),
         });
-        Method { id: MethodId::new("m-1"), scope: scope(), name: String::new(), settings }
+        Method { id: MethodId::new("m-1"), scope: scope(), name: String::new(), settings, is_default: false }
     }
 
     fn okta() -> Method {

@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::verification::{self, Evaluation, Outcome as Verified, Reason};
-use super::{Access, Error, methods, pushing, self_enrolment};
+use super::verification::{self, Asked, Evaluation, Outcome as Verified, Reason, Terms};
+use super::{Access, Error, enrolments, methods, pushing, self_enrolment};
 use crate::delivery::gateway::{Gateway, PushQuestion};
 use crate::id::{EntityId, MethodId};
+use crate::model::challenge::Asker;
 use crate::model::clock_guard::ClockGuard;
 use crate::model::enforcement::Enforcement;
-use crate::model::enrolment::Enrolment;
+use crate::model::enrolment::{Authenticator, Enrolment};
 use crate::model::entity::Entity;
 use crate::model::login::Login;
 use crate::model::method::{Kind, Method, Settings};
@@ -61,7 +62,7 @@ pub fn constraints(
             // With several enforcements an enrolment alone may not be enough, and clients are not told to begin one.
             let self_enrolment = enforcements.len() == 1
                 && self_enrolment::is_open(tx, access, login, enforcements, &method)?
-                && !ENROLMENTS.contains(tx, enrolment_key(access, &login.entity, id))?;
+                && !enrolments::counts(tx, access, &login.entity, id)?;
             choices.push(Choice {
                 kind: method.settings.kind(),
                 uses_passcode: uses_passcode(&method.settings),
@@ -79,9 +80,9 @@ pub fn constraints(
 
 const fn uses_passcode(settings: &Settings) -> bool {
     match settings {
-        Settings::Totp(_) => true,
+        Settings::Totp(_) | Settings::Sms(_) | Settings::Email(_) | Settings::Recovery(_) => true,
         Settings::Duo(duo) => duo.use_passcode,
-        Settings::Okta(_) | Settings::PingId(_) => false,
+        Settings::Okta(_) | Settings::PingId(_) | Settings::WebAuthn(_) => false,
     }
 }
 
@@ -154,7 +155,7 @@ pub fn questions(
     for id in enforcements.iter().flat_map(|enforcement| &enforcement.methods) {
         let Some(method) = methods::get(tx, access, id)? else { continue };
         let Some(Answer::Given(passcode)) = offer.answer(&method) else { continue };
-        let is_ours = method.settings.kind() == Kind::Totp;
+        let is_ours = !method.settings.kind().is_provided();
         let is_asked = offer.verdicts.contains_key(id) || questions.iter().any(|question| question.method == *id);
         if is_ours || is_asked {
             continue;
@@ -168,7 +169,11 @@ pub fn questions(
 
 /// What the answers of an offer are worth: to be settled, not yet told.
 #[derive(Clone)]
-pub struct Attempts(BTreeMap<MethodId, Attempt>);
+pub struct Attempts {
+    by_method: BTreeMap<MethodId, Attempt>,
+    /// A recovery code, in place of whatever is asked where that is allowed: its method, and what it is worth.
+    recovery: Option<(MethodId, Attempt)>,
+}
 
 #[derive(Clone)]
 enum Attempt {
@@ -190,7 +195,8 @@ pub fn evaluate(
     pending: Option<&PendingLogin>,
     offer: &Offer,
 ) -> Result<Attempts, Error> {
-    let mut attempts = BTreeMap::new();
+    let mut attempts: BTreeMap<MethodId, Attempt> = BTreeMap::new();
+    let mut mistaken = Vec::new();
     for id in enforcements.iter().flat_map(|enforcement| &enforcement.methods) {
         if attempts.contains_key(id) {
             continue;
@@ -200,16 +206,82 @@ pub fn evaluate(
             None => continue,
             Some(Answer::Nothing) => Attempt::Nothing,
             Some(Answer::Unreadable(why)) => Attempt::Unreadable(why.clone()),
-            Some(Answer::Given(passcode)) => match method.settings.kind() {
-                Kind::Totp => attempt(tx, access, &method, &login.entity, pending, passcode.as_ref())?,
-                Kind::Duo | Kind::Okta | Kind::PingId => {
-                    Attempt::Provider(offer.verdicts.get(id).copied().unwrap_or(ProviderVerdict::Refused))
-                }
-            },
+            Some(Answer::Given(_)) if method.settings.kind().is_provided() => {
+                Attempt::Provider(offer.verdicts.get(id).copied().unwrap_or(ProviderVerdict::Refused))
+            }
+            Some(Answer::Given(passcode)) => {
+                let attempt = attempt(tx, access, &method, &login.entity, pending, passcode.as_ref())?;
+                mistaken.extend(passcode.clone().filter(|_| attempt.is_no_answer()));
+                attempt
+            }
         };
         attempts.insert(id.clone(), attempt);
     }
-    Ok(Attempts(attempts))
+    let allowed = enforcements.iter().any(|enforcement| enforcement.allow_recovery);
+    let recovery =
+        if allowed { recovery_attempt(tx, access, login, pending, offer, &attempts, &mistaken)? } else { None };
+    Ok(Attempts { by_method: attempts, recovery })
+}
+
+/// Evaluate a recovery code, if one is offered: under the method of the entity's codes, or, by clients that know of one passcode only, as the
+/// answer under another method that it cannot be: those are `mistaken`.
+fn recovery_attempt(
+    tx: &mut dyn Tx,
+    access: &Access,
+    login: &Login,
+    pending: Option<&PendingLogin>,
+    offer: &Offer,
+    attempts: &BTreeMap<MethodId, Attempt>,
+    mistaken: &[Secret<String>],
+) -> Result<Option<(MethodId, Attempt)>, Error> {
+    for method in recovery_methods(tx, access, &login.entity)? {
+        if !method.scope.contains(&login.scope) || attempts.contains_key(&method.id) {
+            continue;
+        }
+        let named = match offer.answer(&method) {
+            Some(Answer::Given(passcode)) => passcode.as_ref(),
+            Some(Answer::Nothing | Answer::Unreadable(_)) | None => None,
+        };
+        for passcode in named.into_iter().chain(mistaken) {
+            let attempt = attempt(tx, access, &method, &login.entity, pending, Some(passcode))?;
+            if !attempt.is_no_answer() {
+                return Ok(Some((method.id, attempt)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The methods under which `entity` has recovery codes left.
+fn recovery_methods(tx: &mut dyn Tx, access: &Access, entity: &EntityId) -> Result<Vec<Method>, Error> {
+    let mut found = Vec::new();
+    for enrolment in enrolments::of_entity(tx, access, entity)? {
+        let has_codes = enrolment.authenticators.iter().any(|bound| match &bound.authenticator {
+            Authenticator::Recovery(codes) => bound.counts() && !codes.left.is_empty(),
+            Authenticator::Totp(_) | Authenticator::OutOfBand { .. } => false,
+        });
+        if has_codes {
+            found.extend(methods::get(tx, access, &enrolment.method)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether `login` could be completed by a recovery code.
+pub(super) fn could_recover(tx: &mut dyn Tx, access: &Access, login: &Login) -> Result<bool, Error> {
+    let methods = recovery_methods(tx, access, &login.entity)?;
+    Ok(methods.iter().any(|method| method.scope.contains(&login.scope)))
+}
+
+impl Attempt {
+    /// Whether what was answered can be no answer under its method, or there is nothing to check it against.
+    fn is_no_answer(&self) -> bool {
+        match self {
+            Self::NotEnrolled(_) => true,
+            Self::Passcode(evaluation, _) => evaluation.answered().is_some(),
+            Self::Nothing | Self::Unreadable(_) | Self::Provider(_) => false,
+        }
+    }
 }
 
 /// Evaluate a passcode against what `entity` has under `method`, or else against the draft of this login.
@@ -224,7 +296,9 @@ fn attempt(
     let none = Secret::new(String::new());
     let passcode = passcode.unwrap_or(&none);
     let draft = pending.and_then(|pending| pending.draft(&method.id));
-    let bound = ENROLMENTS.get(tx, access, enrolment_key(access, entity, &method.id))?;
+    let bound = ENROLMENTS.get(tx, access, enrolment_key(access, entity, &method.id))?.filter(Enrolment::counts);
+    let asker = pending.map_or(Asker::Application, |pending| Asker::Login(pending.key));
+    let asked = Asked { passcode, asker, terms: Terms::default() };
     let against = match (&bound, draft) {
         (Some(enrolment), _) => Some((enrolment, None)),
         (None, Some(draft)) => Some((&draft.enrolment, Some(draft.number))),
@@ -232,7 +306,7 @@ fn attempt(
     };
     Ok(match against {
         Some((enrolment, number)) => {
-            Attempt::Passcode(verification::evaluate_at_hand(access, method, enrolment, passcode, tx.now()), number)
+            Attempt::Passcode(verification::evaluate_at_hand(tx, access, method, enrolment, &asked)?, number)
         }
         None => Attempt::NotEnrolled(Failure::NotEnrolled { method_name: method.name.clone(), entity: entity.clone() }),
     })
@@ -331,8 +405,12 @@ pub fn settle(
         }
     }
     let now = tx.now();
-    for enrolment in settled.to_bind {
-        ENROLMENTS.put(tx, access, &Enrolment { confirmed_at: Some(now), ..enrolment })?;
+    for mut enrolment in settled.to_bind {
+        for bound in &mut enrolment.authenticators {
+            bound.confirmed_at = Some(now);
+        }
+        // What waited for a first code elsewhere goes: it never counted.
+        ENROLMENTS.put(tx, access, &enrolment)?;
     }
     Ok(Outcome::Satisfied)
 }
@@ -354,19 +432,27 @@ impl Settled<'_> {
         let mut failures = Vec::new();
         let mut offered = false;
         for method in &enforcement.methods {
-            let Some(attempt) = self.attempts.0.get(method) else { continue };
+            let Some(attempt) = self.attempts.by_method.get(method) else { continue };
             offered = true;
-            let verdict = match self.verdicts.get(method) {
-                Some(verdict) => verdict.clone(),
-                None => match self.settle_one(tx, access, attempt, method)? {
-                    None => continue,
-                    Some(verdict) => verdict,
-                },
-            };
-            self.verdicts.insert(method.clone(), verdict.clone());
-            match verdict {
-                Ok(()) => return Ok(None),
-                Err(failure) => failures.push(failure),
+            match self.verdict(tx, access, attempt, method)? {
+                None => {}
+                Some(Ok(())) => return Ok(None),
+                Some(Err(failure)) => failures.push(failure),
+            }
+        }
+        if enforcement.allow_recovery
+            && let Some((method, attempt)) = &self.attempts.recovery
+        {
+            match self.verdict(tx, access, attempt, method)? {
+                None => {}
+                Some(Ok(())) => return Ok(None),
+                Some(Err(failure)) => {
+                    offered = true;
+                    // Beside another answer it was one text that was tried as two things.
+                    if failures.is_empty() {
+                        failures.push(failure);
+                    }
+                }
             }
         }
         if offered {
@@ -379,6 +465,24 @@ impl Settled<'_> {
             wanted.push((id.clone(), name));
         }
         Ok(Some(Lack::Offer(wanted)))
+    }
+
+    /// What an attempt comes to, settled once however often it is asked; `None` where nothing was attempted.
+    fn verdict(
+        &mut self,
+        tx: &mut dyn Tx,
+        access: &Access,
+        attempt: &Attempt,
+        method: &MethodId,
+    ) -> Result<Option<Result<(), Failure>>, Error> {
+        if let Some(verdict) = self.verdicts.get(method) {
+            return Ok(Some(verdict.clone()));
+        }
+        let verdict = self.settle_one(tx, access, attempt, method)?;
+        if let Some(verdict) = &verdict {
+            self.verdicts.insert(method.clone(), verdict.clone());
+        }
+        Ok(verdict)
     }
 
     /// Settle one attempt, if it is one.
@@ -397,7 +501,7 @@ impl Settled<'_> {
             Attempt::Provider(ProviderVerdict::Refused) => return Ok(Some(Err(Failure::NotApproved))),
             Attempt::Passcode(evaluation, number) => (evaluation, *number),
         };
-        let bound = ENROLMENTS.contains(tx, evaluation.key())?;
+        let bound = ENROLMENTS.get(tx, access, evaluation.key())?.is_some_and(|enrolment| enrolment.counts());
         let draft = match number {
             Some(number) if !bound => self.standing_draft(tx, access, method, number)?,
             Some(_) | None => None,

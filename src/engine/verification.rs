@@ -7,22 +7,21 @@
 use std::time::Duration;
 
 use super::enrolments::bound_pair;
+use super::proofs::{self, Finding};
 use super::{Access, Error, methods};
-use crate::factor::Verdict;
-use crate::factor::otp::Passcode;
-use crate::factor::totp::{self, Step};
 use crate::id::{BlindKey, EntityId, MethodId};
-use crate::model::clock_guard::{ClockGuard, GRACE};
-use crate::model::enrolment::{Authenticator, Enrolment};
+use crate::model::challenge::Asker;
+use crate::model::clock_guard::ClockGuard;
+use crate::model::enrolment::{Bound, Enrolment, Standing};
 use crate::model::guard::{Guard, Judgement, Limits};
-use crate::model::method::{FAILURE_CEILING, LONGEST_PERIOD, Method, Settings};
+use crate::model::method::{FAILURE_CEILING, Kind, LONGEST_PERIOD, Method};
 use crate::model::namespace::Scope;
 use crate::secret::Secret;
-use crate::storage::tables::{ENROLMENTS, GUARDS, GuardRecord, SPENT, enrolment_key, spent_id};
-use crate::storage::{Record, Tx};
+use crate::storage::Tx;
+use crate::storage::tables::{ENROLMENTS, GUARDS, GuardRecord, enrolment_key};
 use crate::time::Timestamp;
 
-/// A question: does this passcode prove this entity's possession?
+/// A question: does this answer prove this entity's possession?
 pub struct Question {
     /// The namespace of the request.
     pub scope: Scope,
@@ -30,8 +29,51 @@ pub struct Question {
     pub method: String,
     /// Who is said to have answered.
     pub entity: EntityId,
-    /// What was answered.
+    /// What was answered: a passcode, a recovery code, a code that was sent.
     pub passcode: Secret<String>,
+    /// Who posed the challenge, where there is one.
+    pub asker: Asker,
+    /// What the dialect varies.
+    pub terms: Terms,
+}
+
+/// What dialects vary of a verification. The default is what the method says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms {
+    /// How much guessing is allowed.
+    pub limits: Option<Limits>,
+    /// The window of time-based codes, in steps either way.
+    pub skew: Option<u8>,
+    /// The guard that counts, where several enrolments share one.
+    pub guard: Option<BlindKey>,
+    /// Who presents the code: the same one may present a step again.
+    pub presenter: Option<BlindKey>,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// What an answer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// To prove an entity by what it has enrolled.
+    #[default]
+    Prove,
+    /// To confirm an authenticator, which may still be pending, by its first code.
+    Confirm {
+        /// Whether that code is spent by it, or may serve once more to log in.
+        spends: bool,
+    },
+}
+
+impl Purpose {
+    /// Whether `bound` can answer at `now`.
+    fn takes(self, bound: &Bound, now: Timestamp) -> bool {
+        match (self, bound.standing) {
+            (_, Standing::Counting) => true,
+            (Self::Prove, Standing::PendingUntil(_)) => false,
+            (Self::Confirm { .. }, Standing::PendingUntil(_)) => bound.stands_at(now),
+        }
+    }
 }
 
 /// What evaluating came to: a value to be settled, not yet an answer.
@@ -39,21 +81,14 @@ pub struct Question {
 pub struct Evaluation {
     /// The enrolment's key: what guard and spent steps go by. It exists whether or not there is an enrolment.
     key: BlindKey,
+    /// The key of the guard that counts.
+    guard: BlindKey,
     entity: EntityId,
     method: Option<MethodId>,
     limits: Limits,
+    terms: Terms,
     enrolled: bool,
     finding: Finding,
-}
-
-#[derive(Clone)]
-enum Finding {
-    /// It can be no passcode of this authenticator: refused, and not counted, since it can never be right.
-    Malformed,
-    /// It is not the passcode, or there is no authenticator.
-    Wrong,
-    /// It is the passcode of this step.
-    Right(Step, totp::Parameters),
 }
 
 /// The answer to a question.
@@ -65,6 +100,10 @@ pub enum Outcome {
         entity: EntityId,
         /// By which method.
         method: MethodId,
+        /// By which of the authenticators under it.
+        number: u32,
+        /// Whether the same one has presented this before: it is no new proof.
+        again: bool,
     },
     /// Not proven. The caller is not told more.
     Refused(Reason),
@@ -114,70 +153,75 @@ pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result
     let apart = access.blind("guess", &[scope.id.as_str(), entity.as_str(), named]);
     let bound = method.as_ref().map_or(apart, |method| enrolment_key(access, entity, &method.id));
     let enrolment = match ENROLMENTS.get(tx, access, bound)? {
-        Some(enrolment) if scope.contains(&enrolment.scope) && !enrolment.suspended => Some(enrolment),
+        Some(enrolment) if scope.contains(&enrolment.scope) && !enrolment.suspended => {
+            let purpose = question.terms.purpose;
+            let answers = enrolment.authenticators.iter().any(|bound| purpose.takes(bound, tx.now()));
+            answers.then_some(enrolment)
+        }
         Some(_) | None => None,
     };
     let key = if enrolment.is_some() { bound } else { apart };
-    let limits = method.as_ref().and_then(limits_of).unwrap_or(UNKNOWN_LIMITS);
+    let limits = question.terms.limits.or_else(|| method.as_ref()?.settings.limits()).unwrap_or(UNKNOWN_LIMITS);
+    let asked = Asked { passcode: &question.passcode, asker: question.asker, terms: question.terms };
     let finding = match &enrolment {
-        Some(enrolment) => find(enrolment, &question.passcode, tx.now()),
-        // The same work as for somebody who is enrolled, with the answer thrown away.
-        None => match find_totp(&decoy(), &question.passcode, tx.now()) {
-            Finding::Malformed => Finding::Malformed,
-            Finding::Wrong | Finding::Right(..) => Finding::Wrong,
-        },
+        Some(enrolment) => find(tx, access, enrolment, &asked)?,
+        None => proofs::decoy(access, method.as_ref(), &question.passcode, tx.now()),
     };
     let enrolled = enrolment.is_some();
     Ok(Evaluation {
         key,
+        guard: question.terms.guard.unwrap_or(key),
         entity: question.entity.clone(),
         method: method.map(|method| method.id),
         limits,
+        terms: question.terms,
         enrolled,
         finding,
     })
 }
 
-/// Evaluate a passcode against an enrolment under `method` that is at hand, whether or not it is bound already.
+/// What is asked of an enrolment.
+pub(super) struct Asked<'a> {
+    /// What was answered.
+    pub(super) passcode: &'a Secret<String>,
+    /// Who posed the challenge, where there is one.
+    pub(super) asker: Asker,
+    /// What the dialect varies.
+    pub(super) terms: Terms,
+}
+
+/// Evaluate an answer against an enrolment under `method` that is at hand, whether or not it is bound already.
 pub(super) fn evaluate_at_hand(
+    tx: &mut dyn Tx,
     access: &Access,
     method: &Method,
     enrolment: &Enrolment,
-    passcode: &Secret<String>,
-    now: Timestamp,
-) -> Evaluation {
-    Evaluation {
-        key: enrolment_key(access, &enrolment.entity, &enrolment.method),
+    asked: &Asked<'_>,
+) -> Result<Evaluation, Error> {
+    let key = enrolment_key(access, &enrolment.entity, &enrolment.method);
+    Ok(Evaluation {
+        key,
+        guard: asked.terms.guard.unwrap_or(key),
         entity: enrolment.entity.clone(),
         method: Some(method.id.clone()),
-        limits: limits_of(method).unwrap_or(UNKNOWN_LIMITS),
+        limits: asked.terms.limits.or_else(|| method.settings.limits()).unwrap_or(UNKNOWN_LIMITS),
+        terms: asked.terms,
         enrolled: true,
-        finding: find(enrolment, passcode, now),
+        finding: find(tx, access, enrolment, asked)?,
+    })
+}
+
+/// Try an answer on every authenticator that may answer, whether or not an earlier one took it.
+fn find(tx: &mut dyn Tx, access: &Access, enrolment: &Enrolment, asked: &Asked<'_>) -> Result<Finding, Error> {
+    let now = tx.now();
+    let mut finding = Finding::Malformed;
+    for bound in enrolment.authenticators.iter().filter(|bound| asked.terms.purpose.takes(bound, now)) {
+        finding = finding.or(proofs::find(tx, access, enrolment, bound, asked)?);
     }
+    Ok(finding)
 }
 
-fn find(enrolment: &Enrolment, passcode: &Secret<String>, now: Timestamp) -> Finding {
-    match &enrolment.authenticator {
-        Authenticator::Totp(authenticator) => find_totp(authenticator, passcode, now),
-    }
-}
-
-fn find_totp(authenticator: &totp::Authenticator, passcode: &Secret<String>, now: Timestamp) -> Finding {
-    let Some(passcode) = Passcode::parse(passcode.expose(), authenticator.parameters.digits) else {
-        return Finding::Malformed;
-    };
-    match totp::verify(authenticator, &passcode, now) {
-        Verdict::Right(step) => Finding::Right(step, authenticator.parameters.clone()),
-        Verdict::Wrong => Finding::Wrong,
-    }
-}
-
-/// An authenticator that nobody has.
-fn decoy() -> totp::Authenticator {
-    totp::Authenticator { parameters: totp::Parameters::default(), seed: Secret::new(vec![0; 20]) }
-}
-
-/// The TOTP method meant by `text` from inside `scope`: an id, a name in `scope`, or the path of an ancestor and a name there.
+/// The method meant by `text` from inside `scope`: an id, a name in `scope`, or the path of an ancestor and a name there.
 fn find_method(tx: &mut dyn Tx, access: &Access, scope: &Scope, text: &str) -> Result<Option<Method>, Error> {
     let by_id = methods::get(tx, access, &MethodId::new(text))?.filter(|method| method.scope.contains(scope));
     if by_id.is_some() {
@@ -196,13 +240,6 @@ fn find_method(tx: &mut dyn Tx, access: &Access, scope: &Scope, text: &str) -> R
     Ok(None)
 }
 
-fn limits_of(method: &Method) -> Option<Limits> {
-    match &method.settings {
-        Settings::Totp(settings) => Some(settings.limits()),
-        Settings::Duo(_) | Settings::Okta(_) | Settings::PingId(_) => None,
-    }
-}
-
 impl Evaluation {
     /// What the enrolment is called, and its guard.
     pub(super) const fn key(&self) -> BlindKey {
@@ -216,10 +253,7 @@ impl Evaluation {
 
     /// The same, as one to be counted as wrong: what it was evaluated against no longer counts.
     pub(super) fn refuted(mut self) -> Self {
-        self.finding = match self.finding {
-            Finding::Malformed => Finding::Malformed,
-            Finding::Wrong | Finding::Right(..) => Finding::Wrong,
-        };
+        self.finding = self.finding.refuted();
         self
     }
 
@@ -227,7 +261,7 @@ impl Evaluation {
     pub const fn answered(&self) -> Option<Outcome> {
         match self.finding {
             Finding::Malformed => Some(Outcome::Refused(Reason::Malformed)),
-            Finding::Wrong | Finding::Right(..) => None,
+            Finding::Wrong(_) | Finding::Right(_) => None,
         }
     }
 }
@@ -236,20 +270,18 @@ impl Evaluation {
 ///
 /// A shut window refuses even a right answer. A used code is refused without being counted: it is known, not guessed.
 pub fn settle(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, clock: ClockGuard) -> Result<Outcome, Error> {
-    let stored = GUARDS.get(tx, access, evaluation.key)?;
+    let stored = GUARDS.get(tx, access, evaluation.guard)?;
+    let mut again = false;
     let claim = match &evaluation.finding {
         Finding::Malformed => return Ok(Outcome::Refused(Reason::Malformed)),
-        Finding::Wrong => None,
-        Finding::Right(step, parameters) => {
-            if !clock.admits(step.start(parameters), step.window_end(parameters)) {
-                return Ok(Outcome::Refused(Reason::ClockBehind));
+        Finding::Wrong(_) => None,
+        Finding::Right(claim) => {
+            match proofs::look(tx, claim, &evaluation.terms, stored.is_some(), clock)? {
+                proofs::Look::Open => {}
+                proofs::Look::Presented => again = true,
+                proofs::Look::Refused(reason) => return Ok(Outcome::Refused(reason)),
             }
-            // Spending a step tells whether it was spent before. It is asked beforehand only where a shut window would be told instead.
-            let first = if stored.is_some() { *step } else { step.forward(1) };
-            if is_spent_from(tx, evaluation.key, first, parameters, clock)? {
-                return Ok(Outcome::Refused(Reason::Spent));
-            }
-            Some((*step, parameters))
+            Some(claim)
         }
     };
     let now = tx.now();
@@ -257,14 +289,15 @@ pub fn settle(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, clock: 
     let mut guard = stored.map_or_else(|| Guard::unused(now), |stored| stored.guard);
     let limits = &evaluation.limits;
     match (guard.judge(limits, claim.is_some(), now), claim, &evaluation.method) {
-        (Judgement::Passed, Some((step, parameters)), Some(method)) => {
-            if !spend(tx, evaluation.key, step, parameters)? {
+        (Judgement::Passed, Some(claim), Some(method)) => {
+            if !again && !proofs::spend(tx, access, evaluation.key, claim, &evaluation.terms)? {
                 return Ok(Outcome::Refused(Reason::Spent));
             }
             if had_failures {
-                GUARDS.delete(tx, evaluation.key)?;
+                GUARDS.delete(tx, evaluation.guard)?;
             }
-            Ok(Outcome::Accepted { entity: evaluation.entity.clone(), method: method.clone() })
+            let (entity, method) = (evaluation.entity.clone(), method.clone());
+            Ok(Outcome::Accepted { entity, method, number: claim.number(), again })
         }
         (Judgement::Disabled, ..) => Ok(Outcome::Refused(Reason::Disabled)),
         (Judgement::Shut { attempts, opens_in }, ..) => {
@@ -273,53 +306,47 @@ pub fn settle(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, clock: 
         }
         (Judgement::Failed | Judgement::Passed, ..) => {
             keep_guard(tx, access, evaluation, guard)?;
+            if let Finding::Wrong(Some(challenge)) = &evaluation.finding {
+                proofs::count_try(tx, access, *challenge)?;
+            }
             Ok(Outcome::Refused(Reason::Wrong))
         }
     }
-}
-
-/// Whether the step `first`, or one after it, was ever accepted for this enrolment: steps only go up.
-fn is_spent_from(
-    tx: &mut dyn Tx,
-    key: BlindKey,
-    first: Step,
-    parameters: &totp::Parameters,
-    clock: ClockGuard,
-) -> Result<bool, Error> {
-    let newest = clock.newest.plus(super::clock::TICK);
-    let last = totp::step_at(newest, parameters.period_secs).forward(parameters.skew.into());
-    let mut step = first;
-    while step <= last {
-        if tx.get(&SPENT, &spent_id(step.window_end(parameters), key))?.is_some() {
-            return Ok(true);
-        }
-        step = step.forward(1);
-    }
-    Ok(false)
-}
-
-/// Note that a step was accepted for this enrolment. Says whether it had not been before.
-fn spend(tx: &mut dyn Tx, key: BlindKey, step: Step, parameters: &totp::Parameters) -> Result<bool, Error> {
-    let id = spent_id(step.window_end(parameters), key);
-    Ok(tx.insert(&SPENT, &Record { id, version: 1, expires_at: None, body: Vec::new(), entries: Vec::new() })?)
 }
 
 fn keep_guard(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, guard: Guard) -> Result<(), Error> {
     // Where nobody is enrolled there is no run of failures to remember beyond the window.
     let window_end = guard.window_started_at.plus(evaluation.limits.window);
     let expires_at = (!evaluation.enrolled).then_some(window_end);
-    Ok(GUARDS.put(tx, access, &GuardRecord { enrolment: evaluation.key, guard, expires_at })?)
+    Ok(GUARDS.put(tx, access, &GuardRecord { enrolment: evaluation.guard, guard, expires_at })?)
 }
 
-/// Note that the owner of an enrolment has proven possession for the first time.
-pub fn confirm(tx: &mut dyn Tx, access: &Access, entity: &EntityId, method: &MethodId) -> Result<(), Error> {
-    if let Some(mut enrolment) = ENROLMENTS.get(tx, access, enrolment_key(access, entity, method))?
-        && enrolment.confirmed_at.is_none()
-    {
-        enrolment.confirmed_at = Some(tx.now());
+/// Note that the owner of an authenticator has proven possession for the first time: from now on it counts. Says whether it still stands.
+pub fn confirm(
+    tx: &mut dyn Tx,
+    access: &Access,
+    entity: &EntityId,
+    method: &MethodId,
+    number: u32,
+) -> Result<bool, Error> {
+    let Some(mut enrolment) = ENROLMENTS.get(tx, access, enrolment_key(access, entity, method))? else {
+        return Ok(false);
+    };
+    let now = tx.now();
+    let Some(bound) = enrolment.authenticator_mut(number).filter(|bound| bound.stands_at(now)) else {
+        return Ok(false);
+    };
+    if bound.confirmed_at.is_none() || !bound.counts() {
+        bound.confirmed_at.get_or_insert(now);
+        bound.standing = Standing::Counting;
         ENROLMENTS.put(tx, access, &enrolment)?;
     }
-    Ok(())
+    Ok(true)
+}
+
+/// How many wrong answers in a row the guard called `guard` has counted.
+pub fn consecutive_failures(tx: &mut dyn Tx, access: &Access, guard: BlindKey) -> Result<u32, Error> {
+    Ok(GUARDS.get(tx, access, guard)?.map_or(0, |stored| stored.guard.consecutive_failures))
 }
 
 /// Forget the failures of an entity's authenticator: an administrator lets its owner try again at once.
@@ -330,10 +357,11 @@ pub fn unlock(
     tx: &mut dyn Tx,
     access: &Access,
     scope: &Scope,
+    kind: Kind,
     method: &MethodId,
     entity: &EntityId,
 ) -> Result<(), Error> {
-    let (method, entity) = bound_pair(tx, access, scope, method, entity)?;
+    let (method, entity) = bound_pair(tx, access, scope, kind, method, entity)?;
     Ok(GUARDS.delete(tx, enrolment_key(access, &entity.id, &method.id))?)
 }
 
@@ -346,26 +374,17 @@ pub(super) fn release_guard(tx: &mut dyn Tx, access: &Access, key: BlindKey) -> 
     Ok(())
 }
 
-/// Take the guard and the spent steps of `enrolment` from its `old` key to its `new` one: moving an authenticator revives no code and
-/// forgives no failure.
+/// Take the guard and the spent steps of `enrolment` from its `old` key to its `new` one, where `to` has it from now on: moving an
+/// authenticator revives no code and forgives no failure.
 pub(super) fn carry_over(
     tx: &mut dyn Tx,
     access: &Access,
     enrolment: &Enrolment,
+    to: &EntityId,
     old: BlindKey,
     new: BlindKey,
 ) -> Result<(), Error> {
-    let Authenticator::Totp(totp::Authenticator { parameters, .. }) = &enrolment.authenticator;
-    let now = tx.now();
-    let last = totp::step_at(now.plus(GRACE), parameters.period_secs).forward(parameters.skew.into());
-    let mut step = totp::step_at(now.minus(GRACE), parameters.period_secs);
-    while step <= last {
-        if tx.get(&SPENT, &spent_id(step.window_end(parameters), old))?.is_some() {
-            // The target may have accepted it too.
-            let _: bool = spend(tx, new, step, parameters)?;
-        }
-        step = step.forward(1);
-    }
+    proofs::carry_over(tx, access, enrolment, to)?;
     if let Some(guarded) = GUARDS.get(tx, access, old)? {
         GUARDS.put(tx, access, &GuardRecord { enrolment: new, ..guarded })?;
         GUARDS.delete(tx, old)?;

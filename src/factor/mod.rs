@@ -8,6 +8,7 @@ pub mod key_uri;
 pub mod otp;
 pub mod password;
 pub mod qr;
+pub mod recovery;
 pub mod totp;
 
 /// What a verifier concludes about one response.

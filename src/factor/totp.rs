@@ -51,12 +51,20 @@ pub fn step_at(now: Timestamp, period_secs: NonZeroU32) -> Step {
     Step(step)
 }
 
+/// The widest window that any dialect accepts codes in, in steps either way.
+pub const WIDEST_SKEW: u8 = 2;
+
 /// Whether `passcode` is a code of `authenticator` that is good at `now`; the claim is its step.
 ///
 /// Every step of the window is looked at, whether or not an earlier one matched, so the time taken tells nothing. Where two steps of the
 /// window share a code, the later is claimed: spending it spends them both.
 pub fn verify(authenticator: &Authenticator, passcode: &Passcode, now: Timestamp) -> Verdict<Step> {
-    let Parameters { algorithm, digits, period_secs, skew } = authenticator.parameters;
+    verify_within(authenticator, passcode, authenticator.parameters.skew, now)
+}
+
+/// The same, in a window of `skew` steps either way.
+pub fn verify_within(authenticator: &Authenticator, passcode: &Passcode, skew: u8, now: Timestamp) -> Verdict<Step> {
+    let Parameters { algorithm, digits, period_secs, .. } = authenticator.parameters;
     let generator = Generator::new(algorithm, digits, authenticator.seed.expose());
     let present = step_at(now, period_secs);
     let mut verdict = Verdict::Wrong;
@@ -95,6 +103,11 @@ impl Step {
     /// The first moment at which its code is no longer accepted: the end of the step, and the skew behind it.
     pub fn window_end(self, parameters: &Parameters) -> Timestamp {
         self.forward(u64::from(parameters.skew).saturating_add(1)).start(parameters)
+    }
+
+    /// The first moment at which its code is accepted nowhere, whatever window a dialect gives it.
+    pub fn latest_end(self, parameters: &Parameters) -> Timestamp {
+        self.forward(u64::from(parameters.skew.max(WIDEST_SKEW)).saturating_add(1)).start(parameters)
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Enforcement {
     pub groups: Vec<GroupId>,
     /// and to logins of these entities.
     pub entities: Vec<EntityId>,
+    /// Whether a recovery code will do in place of any of its methods.
+    pub allow_recovery: bool,
 }
 
 /// What enforcements look at of a login.
@@ -63,6 +65,7 @@ mod tests {
             kinds: Vec::new(),
             groups: Vec::new(),
             entities: Vec::new(),
+            allow_recovery: true,
         }
     }
 

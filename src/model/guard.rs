@@ -20,6 +20,13 @@ pub struct Limits {
     pub ceiling: u32,
 }
 
+impl Limits {
+    /// For what is not typed from a clock: so many wrong answers in five minutes.
+    pub const fn of_rare(attempts: u32) -> Self {
+        Self { attempts, window: Duration::from_mins(5), ceiling: super::method::FAILURE_CEILING }
+    }
+}
+
 /// The failures of one authenticator. There is no guard where there were none since the last success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
@@ -29,6 +36,9 @@ pub struct Guard {
     pub window_started_at: Timestamp,
     /// Wrong answers since the last success, over all windows.
     pub consecutive_failures: u32,
+    /// Until when it is shut: a dialect with a longer window than another's shuts it for that one too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shut_until: Option<Timestamp>,
 }
 
 /// What the guard makes of an attempt.
@@ -52,7 +62,7 @@ pub enum Judgement {
 impl Guard {
     /// A guard that has seen nothing, for a window that begins now.
     pub const fn unused(now: Timestamp) -> Self {
-        Self { attempts: 0, window_started_at: now, consecutive_failures: 0 }
+        Self { attempts: 0, window_started_at: now, consecutive_failures: 0, shut_until: None }
     }
 
     /// Count one attempt and judge it. After [`Judgement::Passed`] the guard is to be forgotten, otherwise kept.
@@ -61,16 +71,22 @@ impl Guard {
             return Judgement::Disabled;
         }
         // A clock that was set back would leave a window open, or shut, until it caught up.
-        self.window_started_at = self.window_started_at.min(now);
-        if now.since(self.window_started_at) >= limits.window {
+        if now < self.window_started_at {
+            self.window_started_at = now;
+            self.shut_until = None;
+        }
+        let shut_until = self.shut_until.filter(|end| now < *end);
+        if shut_until.is_none() && now.since(self.window_started_at) >= limits.window {
             self.window_started_at = now;
             self.attempts = 0;
         }
         self.attempts = self.attempts.saturating_add(1);
-        if self.attempts > limits.attempts {
-            let opens_in = self.window_started_at.plus(limits.window).since(now);
-            return Judgement::Shut { attempts: self.attempts, opens_in };
+        if shut_until.is_some() || self.attempts > limits.attempts {
+            let end = shut_until.unwrap_or_else(|| self.window_started_at.plus(limits.window));
+            self.shut_until = Some(end);
+            return Judgement::Shut { attempts: self.attempts, opens_in: end.since(now) };
         }
+        self.shut_until = None;
         if right {
             return Judgement::Passed;
         }
@@ -134,6 +150,19 @@ mod tests {
         }
         assert!(matches!(guard.judge(&LIMITS, true, at(0)), Judgement::Shut { .. }));
         assert_eq!(guard.judge(&LIMITS, true, at(30)), Judgement::Passed);
+    }
+
+    #[test]
+    fn a_window_that_one_dialect_shut_is_shut_for_one_with_shorter_windows() {
+        let long = Limits { window: Duration::from_mins(5), ..LIMITS };
+        let mut guard = Guard::unused(START);
+        for _ in 0..4 {
+            guard.judge(&long, false, START);
+        }
+        assert!(
+            matches!(guard.judge(&LIMITS, true, at(299)), Judgement::Shut { opens_in, .. } if opens_in.as_secs() == 1)
+        );
+        assert_eq!(guard.judge(&LIMITS, true, at(300)), Judgement::Passed);
     }
 
     proptest::proptest! {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::guard::Limits;
+use super::out_of_band::OutOfBand;
 use super::provider::{Duo, Okta, PingId};
+use super::recovery::Recovery;
+use super::web_authn::WebAuthn;
 use crate::factor::otp::{Algorithm, Digits};
 use crate::factor::totp;
 use crate::id::MethodId;
@@ -23,6 +26,8 @@ pub const LONGEST_PERIOD: Duration = Duration::from_secs(LONGEST_PERIOD_SECS as 
 const LONGEST_PERIOD_SECS: u32 = 86_400;
 /// Consecutive failures after which an authenticator is disabled (NIST SP 800-63B, section 5.2.2).
 pub const FAILURE_CEILING: u32 = 100;
+/// The most authenticators that an entity can have under one method.
+pub const MOST_ENROLMENTS: u32 = 10;
 
 /// A configured method.
 #[derive(Clone, Serialize, Deserialize)]
@@ -35,6 +40,8 @@ pub struct Method {
     pub name: String,
     /// What it is, and how it is set.
     pub settings: Settings,
+    /// Whether it is the one of its kind that its namespace uses where nobody names any.
+    pub is_default: bool,
 }
 
 /// The settings of a method, by its kind. A method's kind never changes.
@@ -49,6 +56,14 @@ pub enum Settings {
     Okta(Okta),
     /// PingID.
     PingId(PingId),
+    /// Codes by text message.
+    Sms(OutOfBand),
+    /// Codes by e-mail.
+    Email(OutOfBand),
+    /// Security keys and platform authenticators.
+    WebAuthn(WebAuthn),
+    /// Recovery codes.
+    Recovery(Recovery),
 }
 
 /// The kinds of method.
@@ -62,6 +77,42 @@ pub enum Kind {
     Okta,
     /// PingID.
     PingId,
+    /// Codes by text message.
+    Sms,
+    /// Codes by e-mail.
+    Email,
+    /// Security keys and platform authenticators.
+    WebAuthn,
+    /// Recovery codes.
+    Recovery,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] =
+        [Self::Totp, Self::Duo, Self::Okta, Self::PingId, Self::Sms, Self::Email, Self::WebAuthn, Self::Recovery];
+
+    /// Whether a provider checks it, and nothing of it is enrolled here.
+    pub const fn is_provided(self) -> bool {
+        match self {
+            Self::Duo | Self::Okta | Self::PingId => true,
+            Self::Totp | Self::Sms | Self::Email | Self::WebAuthn | Self::Recovery => false,
+        }
+    }
+
+    /// What it is called in settings and listings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Totp => "totp",
+            Self::Duo => "duo",
+            Self::Okta => "okta",
+            Self::PingId => "pingid",
+            Self::Sms => "sms",
+            Self::Email => "email",
+            Self::WebAuthn => "webauthn",
+            Self::Recovery => "recovery",
+        }
+    }
 }
 
 impl Settings {
@@ -72,6 +123,41 @@ impl Settings {
             Self::Duo(_) => Kind::Duo,
             Self::Okta(_) => Kind::Okta,
             Self::PingId(_) => Kind::PingId,
+            Self::Sms(_) => Kind::Sms,
+            Self::Email(_) => Kind::Email,
+            Self::WebAuthn(_) => Kind::WebAuthn,
+            Self::Recovery(_) => Kind::Recovery,
+        }
+    }
+
+    /// How much guessing is allowed, where it is checked here.
+    pub fn limits(&self) -> Option<Limits> {
+        match self {
+            Self::Totp(totp) => Some(totp.limits()),
+            Self::Sms(settings) | Self::Email(settings) => Some(Limits::of_rare(settings.max_validation_attempts)),
+            Self::WebAuthn(settings) => Some(Limits::of_rare(settings.max_validation_attempts)),
+            Self::Recovery(settings) => Some(Limits::of_rare(settings.max_validation_attempts)),
+            Self::Duo(_) | Self::Okta(_) | Self::PingId(_) => None,
+        }
+    }
+
+    /// How many authenticators an entity may have under it.
+    pub const fn max_enrolments(&self) -> u32 {
+        match self {
+            Self::Totp(totp) => totp.max_enrolments,
+            Self::WebAuthn(settings) => settings.max_enrolments,
+            Self::Sms(_) | Self::Email(_) | Self::Recovery(_) | Self::Duo(_) | Self::Okta(_) | Self::PingId(_) => 1,
+        }
+    }
+
+    /// Whether somebody without an authenticator may make one during a login. Whoever has the first factor then chooses the second, until one
+    /// is bound.
+    pub const fn self_enrolment(&self) -> bool {
+        match self {
+            Self::Totp(totp) => totp.self_enrolment,
+            Self::Sms(settings) | Self::Email(settings) => settings.self_enrolment,
+            Self::WebAuthn(settings) => settings.self_enrolment,
+            Self::Recovery(_) | Self::Duo(_) | Self::Okta(_) | Self::PingId(_) => false,
         }
     }
 }
@@ -91,8 +177,9 @@ pub struct Totp {
     pub max_validation_attempts: u32,
     /// Whether somebody without an authenticator may make one during a login. Whoever has the first factor then chooses the second, until one
     /// is bound.
-    #[serde(default)]
     pub self_enrolment: bool,
+    /// How many authenticators an entity may have under it.
+    pub max_enrolments: u32,
 }
 
 impl Totp {
@@ -127,6 +214,8 @@ pub struct TotpRequest {
     pub qr_size: i64,
     /// Whether entities may enrol themselves during a login.
     pub self_enrolment: bool,
+    /// 1 to 10.
+    pub max_enrolments: i64,
 }
 
 /// The setting that is wrong, and how.
@@ -168,6 +257,9 @@ pub enum SettingsError {
     /// Over 2048.
     #[error("qr_size must not be greater than 2048")]
     QrTooLarge,
+    /// None, or more than anybody has devices.
+    #[error("max_enrollments must be between 1 and {MOST_ENROLMENTS}")]
+    Enrolments,
 }
 
 impl TryFrom<TotpRequest> for Totp {
@@ -208,13 +300,20 @@ impl TryFrom<TotpRequest> for Totp {
         }
         let qr_size = within(asked.qr_size, LARGEST_QR).ok_or(SettingsError::QrTooLarge)?;
         let parameters = totp::Parameters { algorithm, digits, period_secs, skew };
+        let max_enrolments = enrolments(asked.max_enrolments).ok_or(SettingsError::Enrolments)?;
         let self_enrolment = asked.self_enrolment;
-        Ok(Self { issuer: asked.issuer, parameters, key_size, qr_size, max_validation_attempts, self_enrolment })
+        let issuer = asked.issuer;
+        Ok(Self { issuer, parameters, key_size, qr_size, max_validation_attempts, self_enrolment, max_enrolments })
     }
 }
 
+/// How many authenticators an entity may have, as an operator asks for it.
+pub(super) fn enrolments(asked: i64) -> Option<u32> {
+    within(asked, MOST_ENROLMENTS).filter(|most| *most > 0)
+}
+
 /// `value`, if it is between zero and `most`.
-fn within(value: i64, most: u32) -> Option<u32> {
+pub(super) fn within(value: i64, most: u32) -> Option<u32> {
     u32::try_from(value).ok().filter(|value| *value <= most)
 }
 
@@ -233,6 +332,7 @@ mod tests {
             max_validation_attempts: 5,
             qr_size: 200,
             self_enrolment: false,
+            max_enrolments: 1,
         }
     }
 
@@ -254,6 +354,7 @@ mod tests {
             max_validation_attempts: -1,
             qr_size: -1,
             self_enrolment: false,
+            max_enrolments: 0,
         };
         let refused = |asked: TotpRequest| Totp::try_from(asked).unwrap_err();
         assert_eq!(refused(wrong.clone()), SettingsError::Algorithm);
@@ -270,7 +371,8 @@ mod tests {
         let wrong = TotpRequest { issuer: "x".into(), ..wrong };
         assert_eq!(refused(wrong.clone()), SettingsError::Attempts);
         let wrong = TotpRequest { max_validation_attempts: 5, ..wrong };
-        assert_eq!(refused(wrong), SettingsError::QrNegative);
+        assert_eq!(refused(wrong.clone()), SettingsError::QrNegative);
+        assert_eq!(refused(TotpRequest { qr_size: 0, ..wrong }), SettingsError::Enrolments);
     }
 
     #[test]

@@ -5,14 +5,16 @@ use super::{Expiry, Index, Schema};
 use crate::id::{Accessor, AliasId, BlindKey, EntityId, GroupId, MethodId, NamespaceId};
 use crate::model::alias::Alias;
 use crate::model::app_role::{Role, SecretId};
+use crate::model::challenge::{Asker, Challenge};
 use crate::model::clock_guard::ClockGuard;
+use crate::model::contact::{Channel, Contact};
 use crate::model::enforcement::Enforcement;
 use crate::model::enrolment::Enrolment;
 use crate::model::entity::{Entity, fold_name};
 use crate::model::group::Group;
 use crate::model::guard::Guard;
 use crate::model::lockout::{Lockout, Subject};
-use crate::model::method::Method;
+use crate::model::method::{Kind, Method};
 use crate::model::mount::Mount;
 use crate::model::namespace::Namespace;
 use crate::model::password::Password;
@@ -37,6 +39,8 @@ pub const ALL: &[&Schema] = &[
     &METHOD,
     &ENROLMENT,
     &GUARD,
+    &CHALLENGE,
+    &CONTACT,
     &SPENT,
     &TOKEN,
     &PURGE,
@@ -359,13 +363,20 @@ impl Stored for Group {
 pub const METHODS: Table<Method> = Table::new();
 static METHOD: Schema = Schema {
     name: "method",
-    indexes: &[Index { name: "name", unique: true }, Index { name: "namespace", unique: false }],
+    indexes: &[
+        Index { name: "name", unique: true },
+        Index { name: "namespace", unique: false },
+        Index { name: "default", unique: true },
+    ],
     expiry: Expiry::Never,
 };
 /// The index of named methods by namespace and name.
 pub const METHOD_BY_NAME: usize = 0;
 /// The index of methods by namespace.
 pub const METHOD_BY_NAMESPACE: usize = 1;
+
+/// The index of default methods by namespace and kind.
+pub const METHOD_BY_DEFAULT: usize = 2;
 
 /// What the method `id` is called.
 pub fn method_key(access: &Access, id: &MethodId) -> BlindKey {
@@ -382,6 +393,11 @@ pub fn method_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKe
     access.blind("method.namespace", &[namespace.as_str()])
 }
 
+/// The key of a namespace and a kind in [`METHOD_BY_DEFAULT`].
+pub fn method_default_key(access: &Access, namespace: &NamespaceId, kind: Kind) -> BlindKey {
+    access.blind("method.default", &[namespace.as_str(), kind.as_str()])
+}
+
 impl Stored for Method {
     const SCHEMA: &'static Schema = &METHOD;
     const HOT: bool = true;
@@ -394,6 +410,10 @@ impl Stored for Method {
         let mut entries = vec![(METHOD_BY_NAMESPACE, method_namespace_key(access, &self.scope.id))];
         if !self.name.is_empty() {
             entries.push((METHOD_BY_NAME, method_name_key(access, &self.scope.id, &self.name)));
+        }
+        if self.is_default {
+            let key = method_default_key(access, &self.scope.id, self.settings.kind());
+            entries.push((METHOD_BY_DEFAULT, key));
         }
         entries
     }
@@ -438,6 +458,57 @@ impl Stored for Enrolment {
             (ENROLMENT_BY_ENTITY, enrolment_entity_key(access, &self.entity)),
             (ENROLMENT_BY_METHOD, enrolment_method_key(access, &self.method)),
         ]
+    }
+}
+
+/// What the accepted steps of an enrolment's authenticator go by: the first one's, by the enrolment's own key.
+pub fn spent_key(access: &Access, entity: &EntityId, method: &MethodId, number: u32) -> BlindKey {
+    match number {
+        0 => enrolment_key(access, entity, method),
+        number => access.blind("authenticator", &[entity.as_str(), method.as_str(), &number.to_string()]),
+    }
+}
+
+/// Challenges, each called by who asked whom under which method.
+pub const CHALLENGES: Table<Challenge> = Table::new();
+static CHALLENGE: Schema = Schema { name: "challenge", indexes: &[], expiry: Expiry::Column };
+
+/// What the challenge that `asker` poses to `entity` under `method` is called.
+pub fn challenge_key(access: &Access, asker: Asker, entity: &EntityId, method: &MethodId) -> BlindKey {
+    let hex = |key: BlindKey| data_encoding::HEXLOWER.encode(key.as_ref());
+    match asker {
+        Asker::Application => access.blind("challenge", &[entity.as_str(), method.as_str()]),
+        Asker::Login(key) => access.blind("challenge.login", &[&hex(key), entity.as_str(), method.as_str()]),
+        Asker::Session(key) => access.blind("challenge.session", &[&hex(key), entity.as_str(), method.as_str()]),
+    }
+}
+
+impl Stored for Challenge {
+    const SCHEMA: &'static Schema = &CHALLENGE;
+
+    fn key(&self, _access: &Access) -> BlindKey {
+        self.slot
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.expires_at)
+    }
+}
+
+/// Contact points of entities, one for each channel.
+pub const CONTACTS: Table<Contact> = Table::new();
+static CONTACT: Schema = Schema { name: "contact", indexes: &[], expiry: Expiry::Never };
+
+/// What the contact point of `entity` over `channel` is called.
+pub fn contact_key(access: &Access, entity: &EntityId, channel: Channel) -> BlindKey {
+    access.blind("contact", &[entity.as_str(), channel.as_str()])
+}
+
+impl Stored for Contact {
+    const SCHEMA: &'static Schema = &CONTACT;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        contact_key(access, &self.entity, self.channel)
     }
 }
 

@@ -20,6 +20,7 @@ const FIELDS: &[Field] = &[
     Field { name: "auth_method_types", kind: Type::Texts },
     Field { name: "identity_group_ids", kind: Type::Texts },
     Field { name: "identity_entity_ids", kind: Type::Texts },
+    Field { name: "allow_recovery", kind: Type::Bool },
 ];
 
 pub(super) const ROUTES: &[Route] = &[
@@ -42,6 +43,14 @@ struct Shown {
     auth_method_types: Vec<String>,
     identity_group_ids: Vec<GroupId>,
     identity_entity_ids: Vec<EntityId>,
+    /// Older servers do not know the member, and some clients count them.
+    #[serde(skip_serializing_if = "is_true")]
+    allow_recovery: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]
+const fn is_true(switch: &bool) -> bool {
+    *switch
 }
 
 impl From<Enforcement> for Shown {
@@ -56,6 +65,7 @@ impl From<Enforcement> for Shown {
             auth_method_types: enforcement.kinds,
             identity_group_ids: enforcement.groups,
             identity_entity_ids: enforcement.entities,
+            allow_recovery: enforcement.allow_recovery,
         }
     }
 }
@@ -71,6 +81,7 @@ fn write(call: &mut Call<'_>) -> Result<Plan, Error> {
         kinds: list("auth_method_types"),
         groups: list("identity_group_ids").map(|list| list.into_iter().map(GroupId::new).collect()),
         entities: list("identity_entity_ids").map(|list| list.into_iter().map(EntityId::new).collect()),
+        allow_recovery: call.input.switch("allow_recovery"),
         fresh_id: EnforcementId::fresh(call.engine.entropy.as_ref()),
     };
     Ok(Plan::write(move |tx, access| {

@@ -13,7 +13,10 @@ use crate::engine::access::Capability;
 use crate::engine::{self, methods};
 use crate::id::MethodId;
 use crate::model::method::{Kind, Method, Settings, Totp, TotpRequest};
+use crate::model::out_of_band::{self, OutOfBand};
 use crate::model::provider::{Duo, Okta, OktaBase, PingId};
+use crate::model::recovery::{self, Recovery};
+use crate::model::web_authn::{self, Attestation, WebAuthn};
 
 const NAME: Field = Field { name: "method_name", kind: Type::Text };
 const USERNAME_FORMAT: Field = Field { name: "username_format", kind: Type::Text };
@@ -29,6 +32,7 @@ const TOTP: &[Field] = &[
     Field { name: "skew", kind: Type::Int },
     Field { name: "max_validation_attempts", kind: Type::Int },
     Field { name: "enable_self_enrollment", kind: Type::Bool },
+    Field { name: "max_enrollments", kind: Type::Int },
 ];
 
 const DUO: &[Field] = &[
@@ -53,6 +57,43 @@ const OKTA: &[Field] = &[
 
 const PINGID: &[Field] = &[NAME, USERNAME_FORMAT, Field { name: "settings_file_base64", kind: Type::Text }];
 
+const CODES: &[Field] = &[
+    NAME,
+    Field { name: "length", kind: Type::Int },
+    Field { name: "alphabet", kind: Type::Text },
+    Field { name: "lifetime", kind: Type::Seconds },
+    Field { name: "resend_pause", kind: Type::Seconds },
+    Field { name: "tries", kind: Type::Int },
+    Field { name: "subject", kind: Type::Text },
+    Field { name: "template", kind: Type::Text },
+    Field { name: "max_validation_attempts", kind: Type::Int },
+    Field { name: "enable_self_enrollment", kind: Type::Bool },
+];
+
+const WEBAUTHN: &[Field] = &[
+    NAME,
+    Field { name: "rp_id", kind: Type::Text },
+    Field { name: "rp_name", kind: Type::Text },
+    Field { name: "origins", kind: Type::Texts },
+    Field { name: "user_verification", kind: Type::Text },
+    Field { name: "attestation", kind: Type::Text },
+    Field { name: "allowed_aaguids", kind: Type::Texts },
+    Field { name: "attestation_roots", kind: Type::Text },
+    Field { name: "algorithms", kind: Type::Texts },
+    Field { name: "max_enrollments", kind: Type::Int },
+    Field { name: "max_validation_attempts", kind: Type::Int },
+    Field { name: "enable_self_enrollment", kind: Type::Bool },
+];
+
+const RECOVERY: &[Field] = &[
+    NAME,
+    Field { name: "count", kind: Type::Int },
+    Field { name: "length", kind: Type::Int },
+    Field { name: "alphabet", kind: Type::Text },
+    Field { name: "group", kind: Type::Int },
+    Field { name: "max_validation_attempts", kind: Type::Int },
+];
+
 /// The route of a kind without an id, where a body's `method_id` counts for nothing.
 const fn kind(pattern: &'static str, fields: &'static [Field]) -> Route {
     const HANDLERS: &[(Capability, Handler)] = &[
@@ -76,33 +117,31 @@ pub(super) const ROUTES: &[Route] = &[
     kind("identity/mfa/method/duo", DUO),
     kind("identity/mfa/method/okta", OKTA),
     kind("identity/mfa/method/pingid", PINGID),
+    kind("identity/mfa/method/sms", CODES),
+    kind("identity/mfa/method/email", CODES),
+    kind("identity/mfa/method/webauthn", WEBAUTHN),
+    kind("identity/mfa/method/recovery", RECOVERY),
     one("identity/mfa/method/totp/{method_id:id}", TOTP),
     one("identity/mfa/method/duo/{method_id:id}", DUO),
     one("identity/mfa/method/okta/{method_id:id}", OKTA),
     one("identity/mfa/method/pingid/{method_id:id}", PINGID),
+    one("identity/mfa/method/sms/{method_id:id}", CODES),
+    one("identity/mfa/method/email/{method_id:id}", CODES),
+    one("identity/mfa/method/webauthn/{method_id:id}", WEBAUTHN),
+    one("identity/mfa/method/recovery/{method_id:id}", RECOVERY),
     Route::new("identity/mfa/method", &[], &[(Capability::List, list), (Capability::Read, missing_id)])
         .absent(&["method_id"]),
     Route::new("identity/mfa/method/{method_id:id}", &[], &[(Capability::Read, read)]),
 ];
 
 /// The kind that a path names, if it names one.
-fn kind_in(path: &str) -> Option<Kind> {
+pub(super) fn kind_in(path: &str) -> Option<Kind> {
     let named = path.strip_prefix("identity/mfa/method/")?.split('/').next()?;
-    [Kind::Totp, Kind::Duo, Kind::Okta, Kind::PingId].into_iter().find(|kind| kind_name(*kind) == named)
-}
-
-/// What a kind is called in paths and replies.
-pub(super) const fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Totp => "totp",
-        Kind::Duo => "duo",
-        Kind::Okta => "okta",
-        Kind::PingId => "pingid",
-    }
+    Kind::ALL.into_iter().find(|kind| kind.as_str() == named)
 }
 
 fn other_kind(kind: Kind) -> Error {
-    Error::bad_request(format!("failed to find the method ID under MFA type {}.", kind_name(kind)))
+    Error::bad_request(format!("failed to find the method ID under MFA type {}.", kind.as_str()))
 }
 
 fn missing_id(_call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -141,7 +180,9 @@ fn write(call: &mut Call<'_>) -> Result<Plan, Error> {
 fn settings(kind: Kind, input: &Input, there: Option<&Method>) -> Result<Settings, Error> {
     let format = |kept: Option<&str>| input.given_text("username_format").or(kept).unwrap_or_default().to_owned();
     let kept = there.and_then(|method| match &method.settings {
-        Settings::Totp(_) => None,
+        Settings::Totp(_) | Settings::Sms(_) | Settings::Email(_) | Settings::WebAuthn(_) | Settings::Recovery(_) => {
+            None
+        }
         Settings::Duo(duo) => Some(duo.username_format.as_str()),
         Settings::Okta(okta) => Some(okta.username_format.as_str()),
         Settings::PingId(pingid) => Some(pingid.username_format.as_str()),
@@ -151,6 +192,10 @@ fn settings(kind: Kind, input: &Input, there: Option<&Method>) -> Result<Setting
         Kind::Duo => duo(input, format(kept)).map(Settings::Duo),
         Kind::Okta => okta(input, format(kept)).map(Settings::Okta),
         Kind::PingId => pingid(input, format(kept)).map(Settings::PingId),
+        Kind::Sms => out_of_band(input).map(Settings::Sms),
+        Kind::Email => out_of_band(input).map(Settings::Email),
+        Kind::WebAuthn => web_authn(input).map(Settings::WebAuthn),
+        Kind::Recovery => recovery_codes(input).map(Settings::Recovery),
     }
 }
 
@@ -165,6 +210,7 @@ fn totp(input: &Input) -> Result<Totp, Error> {
         max_validation_attempts: input.int("max_validation_attempts").unwrap_or(5),
         qr_size: input.int("qr_size").unwrap_or(200),
         self_enrolment: input.switch("enable_self_enrollment").unwrap_or(false),
+        max_enrolments: input.int("max_enrollments").unwrap_or(1),
     };
     Totp::try_from(asked).map_err(|error| Error::bad_request(error.to_string()))
 }
@@ -224,6 +270,53 @@ fn pingid(input: &Input, username_format: String) -> Result<PingId, Error> {
     Ok(PingId { username_format, ..settings })
 }
 
+fn out_of_band(input: &Input) -> Result<OutOfBand, Error> {
+    let usual = OutOfBand::default();
+    let number = |name: &str, usual: u32| input.int(name).unwrap_or(usual.into());
+    let asked = out_of_band::Request {
+        length: input.int("length").unwrap_or(usual.form.length.into()),
+        alphabet: input.given_text("alphabet").unwrap_or(usual.form.alphabet.as_str()).to_owned(),
+        lifetime_secs: number("lifetime", usual.lifetime_secs),
+        resend_pause_secs: number("resend_pause", usual.resend_pause_secs),
+        tries: number("tries", usual.tries),
+        subject: input.text("subject").to_owned(),
+        template: input.text("template").to_owned(),
+        max_validation_attempts: number("max_validation_attempts", usual.max_validation_attempts),
+        self_enrolment: input.switch("enable_self_enrollment").unwrap_or(false),
+    };
+    OutOfBand::try_from(asked).map_err(|error| Error::bad_request(error.to_string()))
+}
+
+fn web_authn(input: &Input) -> Result<WebAuthn, Error> {
+    let texts = |name: &str| input.list(name).unwrap_or_default();
+    let asked = web_authn::Request {
+        rp_id: input.text("rp_id").to_owned(),
+        rp_name: input.text("rp_name").to_owned(),
+        origins: texts("origins"),
+        user_verification: input.given_text("user_verification").unwrap_or("preferred").to_owned(),
+        attestation: input.given_text("attestation").unwrap_or("none").to_owned(),
+        aaguids: texts("allowed_aaguids"),
+        roots: input.text("attestation_roots").to_owned(),
+        algorithms: texts("algorithms"),
+        max_enrolments: input.int("max_enrollments").unwrap_or(5),
+        max_validation_attempts: input.int("max_validation_attempts").unwrap_or(0),
+        self_enrolment: input.switch("enable_self_enrollment").unwrap_or(false),
+    };
+    WebAuthn::try_from(asked).map_err(|error| Error::bad_request(error.to_string()))
+}
+
+fn recovery_codes(input: &Input) -> Result<Recovery, Error> {
+    let usual = Recovery::default();
+    let asked = recovery::Request {
+        count: input.int("count").unwrap_or(usual.count.into()),
+        length: input.int("length").unwrap_or(usual.form.length.into()),
+        alphabet: input.given_text("alphabet").unwrap_or(usual.form.alphabet.as_str()).to_owned(),
+        group: input.int("group").unwrap_or(usual.form.group.into()),
+        max_validation_attempts: input.int("max_validation_attempts").unwrap_or(0),
+    };
+    Recovery::try_from(asked).map_err(|error| Error::bad_request(error.to_string()))
+}
+
 fn read(call: &mut Call<'_>) -> Result<Plan, Error> {
     let id = id(call).ok_or_else(|| Error::bad_request("missing method ID"))?;
     let found = methods::visible(call.tx, call.access, &call.scope, &id).map_err(|error| {
@@ -274,6 +367,9 @@ fn shown(method: &Method) -> Value {
             if totp.self_enrolment {
                 merge(&mut data, json!({ "enable_self_enrollment": true }));
             }
+            if totp.max_enrolments > 1 {
+                merge(&mut data, json!({ "max_enrollments": totp.max_enrolments }));
+            }
             data
         }
         Settings::Duo(duo) => json!({
@@ -305,11 +401,48 @@ fn shown(method: &Method) -> Value {
             "org_alias": pingid.org_alias,
             "use_signature": pingid.use_signature,
         }),
+        Settings::Sms(codes) | Settings::Email(codes) => json!({
+            "alphabet": codes.form.alphabet.as_str(),
+            "enable_self_enrollment": codes.self_enrolment,
+            "length": codes.form.length,
+            "lifetime": codes.lifetime_secs,
+            "max_validation_attempts": codes.max_validation_attempts,
+            "resend_pause": codes.resend_pause_secs,
+            "subject": codes.subject.as_deref().unwrap_or_default(),
+            "template": codes.template.as_deref().unwrap_or_default(),
+            "tries": codes.tries,
+        }),
+        Settings::WebAuthn(settings) => {
+            let (attestation, aaguids, roots) = match &settings.attestation {
+                Attestation::None => ("none", &[][..], ""),
+                Attestation::Direct { aaguids, roots } => ("direct", aaguids.as_slice(), roots.as_str()),
+            };
+            json!({
+                "algorithms": settings.algorithms.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>(),
+                "allowed_aaguids": aaguids,
+                "attestation": attestation,
+                "attestation_roots": roots,
+                "enable_self_enrollment": settings.self_enrolment,
+                "max_enrollments": settings.max_enrolments,
+                "max_validation_attempts": settings.max_validation_attempts,
+                "origins": settings.origins,
+                "rp_id": settings.rp_id,
+                "rp_name": settings.rp_name,
+                "user_verification": settings.user_verification.as_str(),
+            })
+        }
+        Settings::Recovery(settings) => json!({
+            "alphabet": settings.form.alphabet.as_str(),
+            "count": settings.count,
+            "group": settings.form.group,
+            "length": settings.form.length,
+            "max_validation_attempts": settings.max_validation_attempts,
+        }),
     };
     merge(
         &mut data,
         json!({
-            "type": kind_name(method.settings.kind()),
+            "type": method.settings.kind().as_str(),
             "id": method.id.as_str(),
             "name": method.name,
             "namespace_id": method.scope.id.as_str(),

@@ -8,6 +8,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 mod aliases;
 mod approle;
 mod auth_mounts;
+mod authenticators;
 mod credentials;
 mod dispatch;
 mod duration;
@@ -38,7 +39,6 @@ mod system;
 mod token_roles;
 mod token_settings;
 mod tokens;
-mod totp;
 mod ui;
 mod userpass;
 mod verification;
@@ -95,7 +95,7 @@ const ROOT_ONLY: [&str; 22] = [
 /// Every route but those inside auth mounts.
 const ROUTES: &[&[route::Route]] = &[
     verification::ROUTES,
-    totp::ROUTES,
+    authenticators::ROUTES,
     methods::ROUTES,
     entities::ROUTES,
     aliases::ROUTES,

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::error::Error;
-use super::methods::kind_name;
 use super::tokens::capped;
 use super::wire::{Auth, Refusal, Reply};
 use crate::engine::logins::{self, Admission};
@@ -75,7 +74,7 @@ pub(super) fn token_reply(
 pub(super) fn requirement_reply(asked: &logins::Requirement) -> Reply {
     let constraints = asked.constraints.iter().map(|constraint| {
         let choices = constraint.choices.iter().map(|choice| Choice {
-            kind: kind_name(choice.kind),
+            kind: choice.kind.as_str(),
             id: choice.id.to_string(),
             uses_passcode: choice.uses_passcode,
             name: choice.name.clone(),

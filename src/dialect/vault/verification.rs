@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::authenticators::{method_id, own_entity};
 use super::error::{Error, listed};
 use super::field::{Field, Kind as Type};
 use super::route::{Call, Plan, Route};
-use super::totp::{method_id, own_entity};
 use super::wire::{Refusal, Reply};
 use crate::engine::access::Capability;
-use crate::engine::verification::{self, Evaluation, Outcome, Question};
+use crate::engine::verification::{self, Evaluation, Outcome, Purpose, Question, Reason, Terms};
 use crate::id::EntityId;
+use crate::model::challenge::Asker;
+
+const VERIFY: &[Field] = &[Field { name: "method_id", kind: Type::Text }, Field { name: "passcode", kind: Type::Text }];
 
 pub(super) const ROUTES: &[Route] = &[
     Route::new(
@@ -24,11 +27,8 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         &[(Capability::Update, validate)],
     ),
-    Route::new(
-        "identity/mfa/method/totp/verify",
-        &[Field { name: "method_id", kind: Type::Text }, Field { name: "passcode", kind: Type::Text }],
-        &[(Capability::Update, verify)],
-    ),
+    Route::new("identity/mfa/method/totp/verify", VERIFY, &[(Capability::Update, verify)]),
+    Route::new("identity/mfa/method/recovery/verify", VERIFY, &[(Capability::Update, verify)]),
 ];
 
 #[derive(Serialize)]
@@ -59,7 +59,15 @@ fn verify(call: &mut Call<'_>) -> Result<Plan, Error> {
 
 /// Evaluate here, settle in the writer, answer when that is committed.
 fn check(call: &mut Call<'_>, method: String, entity: EntityId, confirms: bool) -> Result<Plan, Error> {
-    let question = Question { scope: call.scope.clone(), method, entity, passcode: call.input.secret("passcode") };
+    let purpose = if confirms { Purpose::Confirm { spends: true } } else { Purpose::Prove };
+    let question = Question {
+        scope: call.scope.clone(),
+        method,
+        entity,
+        passcode: call.input.secret("passcode"),
+        asker: Asker::Application,
+        terms: Terms { purpose, ..Terms::default() },
+    };
     let evaluation = verification::evaluate(call.tx, call.access, &question)?;
     let asked = question.method;
     if let Some(outcome) = evaluation.answered() {
@@ -68,9 +76,12 @@ fn check(call: &mut Call<'_>, method: String, entity: EntityId, confirms: bool) 
     let engine = std::sync::Arc::clone(call.engine);
     Ok(Plan::write(move |tx, access| {
         let clock = engine.time.observe(tx.now());
-        let outcome = verification::settle(tx, access, &evaluation, clock)?;
-        if let (true, Outcome::Accepted { entity, method }) = (confirms, &outcome) {
-            verification::confirm(tx, access, entity, method)?;
+        let mut outcome = verification::settle(tx, access, &evaluation, clock)?;
+        if let Outcome::Accepted { entity, method, number, .. } = &outcome
+            && confirms
+            && !verification::confirm(tx, access, entity, method, *number)?
+        {
+            outcome = Outcome::Refused(Reason::Wrong);
         }
         reply(&asked, &evaluation, &outcome)
     }))
@@ -80,7 +91,7 @@ fn check(call: &mut Call<'_>, method: String, entity: EntityId, confirms: bool) 
 /// caller named it.
 fn reply(asked: &str, evaluation: &Evaluation, outcome: &Outcome) -> Result<Reply, Error> {
     let (detail, reason) = match outcome {
-        Outcome::Accepted { entity, method } => {
+        Outcome::Accepted { entity, method, .. } => {
             return Reply::data(&Validity {
                 valid: true,
                 entity_id: entity.to_string(),

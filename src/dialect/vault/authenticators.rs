@@ -1,19 +1,21 @@
-//! `identity/mfa/method/totp/…`: authenticators made, destroyed, unlocked.
+//! `identity/mfa/method/<kind>/…`: authenticators made, destroyed, unlocked.
 
 use serde::Serialize;
 
 use super::error::Error;
 use super::field::{Field, Kind as Type};
 use super::input::Input;
-use super::methods::kind_name;
+use super::methods::kind_in;
 use super::route::{Call, Plan, Route};
 use super::second_phase::request_id;
 use super::wire::Reply;
 use crate::engine::access::Capability;
-use crate::engine::enrolments::{self, Bound, Draft, Drafted};
+use crate::engine::enrolments::{self, Bound, Draft, Drafted, Shown, Terms};
 use crate::engine::{self, Access, methods, self_enrolment, verification};
 use crate::factor::qr;
 use crate::id::{EntityId, MethodId};
+use crate::model::method::Kind;
+use crate::secret::Secret;
 use crate::storage::Tx;
 
 const FIELDS: &[Field] =
@@ -28,6 +30,10 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("identity/mfa/method/totp/admin-destroy", FIELDS, &[(Capability::Update, admin_destroy)]),
     Route::new("identity/mfa/method/totp/admin-unlock", FIELDS, &[(Capability::Update, admin_unlock)]),
     Route::new("identity/mfa/method/totp/self-enroll", SELF_ENROL, &[(Capability::Update, self_enrol)]).open(),
+    Route::new("identity/mfa/method/recovery/generate", OWN, &[(Capability::Update, generate)]),
+    Route::new("identity/mfa/method/recovery/admin-generate", FIELDS, &[(Capability::Update, admin_generate)]),
+    Route::new("identity/mfa/method/recovery/admin-destroy", FIELDS, &[(Capability::Update, admin_destroy)]),
+    Route::new("identity/mfa/method/recovery/admin-unlock", FIELDS, &[(Capability::Update, admin_unlock)]),
 ];
 
 /// The method that the body names.
@@ -48,6 +54,11 @@ fn entity_id(input: &Input, missing: &str) -> Result<EntityId, Error> {
 /// The entity that the caller speaks for.
 pub(super) fn own_entity(call: &Call<'_>) -> Result<EntityId, Error> {
     call.caller()?.entity.clone().ok_or_else(|| Error::bad_request("missing entityID"))
+}
+
+/// The kind that the path names.
+fn kind(call: &Call<'_>) -> Result<Kind, Error> {
+    kind_in(call.path).ok_or_else(Error::unsupported_path)
 }
 
 fn generate(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -71,14 +82,15 @@ fn pair_error(error: engine::Error, method: &MethodId) -> Error {
 }
 
 fn draft(call: &mut Call<'_>, method: &MethodId, entity: &EntityId) -> Result<Plan, Error> {
-    match enrolments::draft(call.tx, call.access, &call.scope, method, entity) {
+    let kind = kind(call)?;
+    match enrolments::draft(call.tx, call.access, &call.scope, kind, method, entity, &Terms::default()) {
         Ok(Drafted::Fresh(draft)) => {
             Ok(Plan::slow(move |_| draw(*draft, |tx, access, draft| enrolments::bind(tx, access, draft))))
         }
         Ok(Drafted::AlreadyEnrolled { method_name }) => Ok(Plan::Reply(already_enrolled(&method_name))),
         Err(engine::Error::OtherKind) => {
             let found = methods::get(call.tx, call.access, method)?;
-            let kind = found.map_or("", |method| kind_name(method.settings.kind()));
+            let kind = found.map_or("", |method| method.settings.kind().as_str());
             Err(Error::bad_request(format!("generate not available for MFA type \"{kind}\"")))
         }
         Err(error) => Err(pair_error(error, method)),
@@ -89,10 +101,12 @@ fn already_enrolled(method_name: &str) -> Reply {
     Reply::warning(format!("Entity already has a secret for MFA method \"{method_name}\""))
 }
 
+/// What an owner is shown once.
 #[derive(Serialize)]
-struct Generated {
-    barcode: String,
-    url: String,
+#[serde(untagged)]
+enum Generated {
+    Key { barcode: String, url: String },
+    Codes { codes: Vec<String> },
 }
 
 /// An authenticator for the login that waits: kept there, and bound by its first right code.
@@ -103,7 +117,8 @@ fn self_enrol(call: &mut Call<'_>) -> Result<Plan, Error> {
         id => MethodId::new(id),
     };
     let scope = call.scope.clone();
-    match self_enrolment::draft(call.tx, call.access, &scope, &request_id, &method)? {
+    let kind = kind(call)?;
+    match self_enrolment::draft(call.tx, call.access, &scope, &request_id, kind, &method)? {
         Drafted::Fresh(draft) => Ok(Plan::slow(move |_| {
             draw(*draft, move |tx, access, draft| self_enrolment::keep(tx, access, &scope, &request_id, draft))
         })),
@@ -116,48 +131,52 @@ fn draw(
     draft: Draft,
     mut store: impl FnMut(&mut dyn Tx, &Access, &Draft) -> Result<Bound, engine::Error> + Send + 'static,
 ) -> Result<Plan, Error> {
-    let url = draft.key_uri.expose().clone();
-    let barcode = match draft.qr_size {
-        0 => String::new(),
-        size => {
-            let picture = qr::png(&url, size)
-                .map_err(|error| Error::bad_request_wrapped(&format!("failed to generate QR code image: {error}")))?;
-            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, picture)
-        }
+    let generated = match &draft.shown {
+        Shown::Key { uri, qr_size } => Generated::Key { barcode: barcode(uri, *qr_size)?, url: uri.expose().clone() },
+        Shown::Codes(codes) => Generated::Codes { codes: codes.iter().map(|code| code.expose().clone()).collect() },
     };
-    let generated = Generated { barcode, url };
     Ok(Plan::write(move |tx, access| match store(tx, access, &draft)? {
-        Bound::Fresh => Reply::data(&generated),
+        Bound::Fresh { .. } => Reply::data(&generated),
         Bound::AlreadyEnrolled { method_name } => Ok(already_enrolled(&method_name)),
     }))
+}
+
+/// The picture of a key URI, as base64 of a PNG; empty where none is wanted.
+fn barcode(uri: &Secret<String>, size: u32) -> Result<String, Error> {
+    if size == 0 {
+        return Ok(String::new());
+    }
+    let picture = qr::png(uri.expose(), size)
+        .map_err(|error| Error::bad_request_wrapped(&format!("failed to generate QR code image: {error}")))?;
+    Ok(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, picture))
 }
 
 fn admin_destroy(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = method_id(&call.input)?;
     let entity = entity_id(&call.input, "missing entity ID")?;
-    let scope = call.scope.clone();
-    Ok(Plan::write(move |tx, access| match enrolments::destroy(tx, access, &scope, &method, &entity) {
+    let (scope, kind) = (call.scope.clone(), kind(call)?);
+    Ok(Plan::write(move |tx, access| match enrolments::destroy(tx, access, &scope, kind, &method, &entity) {
         Ok(()) => Ok(Reply::NoContent),
-        Err(error) => Err(admin_error(error, &method, &scope.path)),
+        Err(error) => Err(admin_error(error, kind, &method, &scope.path)),
     }))
 }
 
 fn admin_unlock(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = method_id(&call.input)?;
     let entity = entity_id(&call.input, "missing entity ID")?;
-    let scope = call.scope.clone();
-    Ok(Plan::write(move |tx, access| match verification::unlock(tx, access, &scope, &method, &entity) {
+    let (scope, kind) = (call.scope.clone(), kind(call)?);
+    Ok(Plan::write(move |tx, access| match verification::unlock(tx, access, &scope, kind, &method, &entity) {
         Ok(()) => Ok(Reply::NoContent),
-        Err(error) => Err(admin_error(error, &method, &scope.path)),
+        Err(error) => Err(admin_error(error, kind, &method, &scope.path)),
     }))
 }
 
-fn admin_error(error: engine::Error, method: &MethodId, here: &str) -> Error {
+fn admin_error(error: engine::Error, kind: Kind, method: &MethodId, here: &str) -> Error {
     if let engine::Error::OutsideMethod { entity, .. } = &error {
         return Error::bad_request(format!("entity namespace {entity} outside of the current namespace {here}"));
     }
     if matches!(error, engine::Error::OtherKind) {
-        return Error::bad_request("method ID does not match TOTP type");
+        return Error::bad_request(format!("method ID does not match {} type", kind.as_str().to_uppercase()));
     }
     pair_error(error, method)
 }

@@ -1,0 +1,47 @@
+//! Challenges: what was sent or shown to somebody, waiting for its answer. Each is good once, and for whom it was posed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::BlindKey;
+use crate::time::Timestamp;
+
+/// Who poses a challenge: an answer counts only where it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// An application, for an entity.
+    Application,
+    /// A login that waits, by what its record is called.
+    Login(BlindKey),
+    /// A session, by what its record is called.
+    Session(BlindKey),
+}
+
+/// A challenge that waits for its answer. A new one takes the place of an older one of the same asker.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Challenge {
+    /// What its record is called: the asker, the entity and the method.
+    pub slot: BlindKey,
+    /// Tells it from those it took the place of: 128 bits of chance, hexadecimal.
+    pub id: String,
+    /// What was asked.
+    pub posed: Posed,
+    /// When it was.
+    pub posed_at: Timestamp,
+    /// When it stops being good.
+    pub expires_at: Timestamp,
+}
+
+/// What was asked.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Posed {
+    /// A code that was sent.
+    Code {
+        /// Its keyed hash.
+        hash: BlindKey,
+        /// A keyed hash of the address it was sent to: it is void when that is no longer the entity's.
+        sent_to: BlindKey,
+        /// Wrong answers that are still allowed.
+        tries_left: u32,
+    },
+}
