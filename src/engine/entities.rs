@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Access, Error, aliases, enrolments, groups, identity};
+use super::{Access, Error, aliases, contacts, enrolments, groups, identity};
 use crate::entropy::Entropy;
 use crate::id::{EntityId, NamespaceId};
+use crate::model::contact::Channel;
 use crate::model::enrolment::Enrolment;
 use crate::model::entity::{Entity, check_metadata};
 use crate::model::method::LONGEST_TEXT;
@@ -153,7 +154,7 @@ pub fn delete_by_name(tx: &mut dyn Tx, access: &Access, scope: &Scope, name: &st
     }
 }
 
-/// Remove an entity's record, its aliases, its memberships and its password, and destroy the secrets of its authenticators.
+/// Remove an entity's record, its aliases, its memberships, its password and its contact points, and destroy the secrets of its authenticators.
 pub(super) fn destroy(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Result<(), Error> {
     let bound = enrolment_entity_key(access, &entity.id);
     for enrolment in ENROLMENTS.find_all(tx, access, ENROLMENT_BY_ENTITY, bound)? {
@@ -162,5 +163,8 @@ pub(super) fn destroy(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Resu
     aliases::delete_of(tx, access, &entity.id)?;
     groups::remove_everywhere(tx, access, &entity.id)?;
     PASSWORDS.delete(tx, password_key(access, &entity.id))?;
+    for channel in Channel::ALL {
+        contacts::remove(tx, access, &entity.id, channel)?;
+    }
     Ok(ENTITIES.delete(tx, entity_key(access, &entity.id))?)
 }

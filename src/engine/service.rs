@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::clock::{self, SharedClock};
+use super::outbox::Bell;
 use super::passwords::Passwords;
 use super::policies::Memo;
 use super::{Access, Error, purging, sealing};
@@ -31,6 +32,8 @@ pub struct Engine {
     pub passwords: Passwords,
     /// What policies say, once their texts have been read.
     pub rules: Memo,
+    /// Wakes whoever sends messages.
+    pub bell: Bell,
 }
 
 /// How many records one round of housekeeping removes from a table at most.
@@ -49,6 +52,7 @@ impl Engine {
             gateway,
             passwords: Passwords::new(),
             rules: Memo::default(),
+            bell: Bell::default(),
         }
     }
 

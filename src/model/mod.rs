@@ -16,6 +16,7 @@ pub mod group;
 pub mod guard;
 pub mod lockout;
 pub mod login;
+pub mod message;
 pub mod method;
 pub mod mount;
 pub mod namespace;

@@ -14,6 +14,7 @@ use crate::model::entity::{Entity, fold_name};
 use crate::model::group::Group;
 use crate::model::guard::Guard;
 use crate::model::lockout::{Lockout, Subject};
+use crate::model::message::Message;
 use crate::model::method::{Kind, Method};
 use crate::model::mount::Mount;
 use crate::model::namespace::Namespace;
@@ -41,6 +42,7 @@ pub const ALL: &[&Schema] = &[
     &GUARD,
     &CHALLENGE,
     &CONTACT,
+    &MESSAGE,
     &SPENT,
     &TOKEN,
     &PURGE,
@@ -509,6 +511,28 @@ impl Stored for Contact {
 
     fn key(&self, access: &Access) -> BlindKey {
         contact_key(access, &self.entity, self.channel)
+    }
+}
+
+/// The outbox: messages on their way.
+pub const MESSAGES: Table<Message> = Table::new();
+/// The outbox's records.
+pub static MESSAGE: Schema = Schema { name: "message", indexes: &[], expiry: Expiry::Column };
+
+/// What the message `id` is called.
+pub fn message_key(access: &Access, id: &str) -> BlindKey {
+    access.blind("message", &[id])
+}
+
+impl Stored for Message {
+    const SCHEMA: &'static Schema = &MESSAGE;
+
+    fn key(&self, access: &Access) -> BlindKey {
+        message_key(access, &self.id)
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        Some(self.expires_at)
     }
 }
 

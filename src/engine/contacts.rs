@@ -1,0 +1,54 @@
+//! Contact points of entities: given, proven, removed. Codes go to proven ones only.
+
+use super::{Access, Error};
+use crate::id::EntityId;
+use crate::model::contact::{Channel, Contact};
+use crate::secret::Secret;
+use crate::storage::Tx;
+use crate::storage::tables::{CONTACTS, contact_key};
+
+/// Where `entity` can be reached over `channel`, proven or not.
+pub fn get(tx: &mut dyn Tx, access: &Access, entity: &EntityId, channel: Channel) -> Result<Option<Contact>, Error> {
+    Ok(CONTACTS.get(tx, access, contact_key(access, entity, channel))?)
+}
+
+/// Give `entity` a contact point in place of the one it has over this channel. Where it is another than before, it has to be proven anew, unless
+/// whoever gives it vouches for it.
+pub fn put(
+    tx: &mut dyn Tx,
+    access: &Access,
+    entity: &EntityId,
+    channel: Channel,
+    address: &Secret<String>,
+    vouched: bool,
+) -> Result<Contact, Error> {
+    let proven = get(tx, access, entity, channel)?.filter(|there| there.address == *address);
+    let proven = proven.and_then(|there| there.verified_at);
+    let verified_at = proven.or_else(|| vouched.then(|| tx.now()));
+    let contact = Contact { entity: entity.clone(), channel, address: address.clone(), verified_at };
+    CONTACTS.put(tx, access, &contact)?;
+    Ok(contact)
+}
+
+/// Note that `address` has been proven to be the entity's. Says whether it still is what the entity gave.
+pub fn prove(
+    tx: &mut dyn Tx,
+    access: &Access,
+    entity: &EntityId,
+    channel: Channel,
+    address: &Secret<String>,
+) -> Result<bool, Error> {
+    let Some(mut contact) = get(tx, access, entity, channel)?.filter(|there| there.address == *address) else {
+        return Ok(false);
+    };
+    contact.verified_at = Some(tx.now());
+    CONTACTS.put(tx, access, &contact)?;
+    Ok(true)
+}
+
+/// Remove the contact point of `entity` over `channel`. Says whether there was one.
+pub fn remove(tx: &mut dyn Tx, access: &Access, entity: &EntityId, channel: Channel) -> Result<bool, Error> {
+    let there = get(tx, access, entity, channel)?.is_some();
+    CONTACTS.delete(tx, contact_key(access, entity, channel))?;
+    Ok(there)
+}
