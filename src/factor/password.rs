@@ -11,8 +11,6 @@ use bcrypt::HashParts;
 
 use crate::secret::Secret;
 
-/// The longest password that is taken, in bytes.
-pub const LONGEST: usize = 1024;
 /// The highest cost of a bcrypt hash that is taken: about a second's work.
 pub const HIGHEST_BCRYPT_COST: u32 = 14;
 /// What a hash's salt has, in bytes.

@@ -13,12 +13,14 @@ use super::wire::Reply;
 use crate::engine::access::Capability;
 use crate::engine::passwords::Permit;
 use crate::engine::{Engine, userpass};
-use crate::factor::password::{Hash, LONGEST, SALT_BYTES};
+use crate::factor::password::{Hash, SALT_BYTES};
 use crate::id::Accessor;
 use crate::model::login::display_name;
 use crate::model::token_settings::Changes;
 use crate::secret::Secret;
 
+/// The longest password, in bytes: what the reference's hash looks at. A longer one is refused, never cut.
+const LONGEST: usize = 72;
 const PASSWORD: Field = Field { name: "password", kind: Kind::Text };
 const PASSWORD_HASH: Field = Field { name: "password_hash", kind: Kind::Text };
 const POLICIES: &[Field] =
