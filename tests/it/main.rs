@@ -26,6 +26,7 @@ mod scenarios;
 mod stand_in;
 mod storage;
 mod support;
+mod terms;
 mod token_roles;
 mod tokens;
 mod verification;
