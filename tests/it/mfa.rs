@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+use countersign::engine::Error;
 use countersign::engine::logins::{Admission, FirstFactor, Fresh, Requirement, admit};
 use countersign::engine::requirements::{Answer as Given, Offer};
-use countersign::engine::{Error, namespaces};
-use countersign::id::{Accessor, EntityId, GroupId};
+use countersign::id::{EntityId, GroupId};
 use countersign::model::entity::Entity;
 use countersign::model::group::Group;
-use countersign::model::mount::{Config, Kind, Mount, TokenSettings};
+use countersign::model::mount::{Mount, TokenSettings};
 use countersign::model::namespace::Scope;
 use countersign::secret::Secret;
 use countersign::storage::tables::{ENTITIES, GROUPS, MOUNTS, entity_key};
 use serde_json::{Value, json};
 
+use crate::identity::mount;
 use crate::support::{Answer, Enrolled, START, Server, authenticator};
 
 const GENERIC: &str = "MFA credentials not supplied or incorrect";
@@ -32,26 +33,8 @@ impl Site {
     }
 
     /// In the namespace at `path`, which must be there.
-    fn over(server: Server, path: &str) -> Self {
-        let access = server.engine.access().unwrap();
-        let scope = server.engine.store.read(START, |tx| namespaces::at(tx, &access, path)).unwrap().unwrap();
-        let mount = Mount {
-            accessor: Accessor::new(format!("auth_userpass_{:08x}", path.len())),
-            uuid: String::new(),
-            scope,
-            path: "userpass/".into(),
-            kind: Kind::Userpass,
-            description: String::new(),
-            options: Some(BTreeMap::new()),
-            bcrypt_cost: None,
-            local: false,
-            seal_wrap: false,
-            external_entropy_access: false,
-            config: Config::default(),
-            created_at: START,
-        };
-        let stored = mount.clone();
-        server.engine.store.write(START, move |tx| MOUNTS.put(tx, &access, &stored)).wait().unwrap();
+    fn over(server: Server, path: &'static str) -> Self {
+        let mount = mount(&server, path, "userpass");
         Self { server, mount }
     }
 
