@@ -17,6 +17,7 @@ pub mod aliases;
 pub mod approle;
 pub mod clock;
 pub mod contacts;
+pub mod costs;
 pub mod enforcements;
 pub mod enrolments;
 pub mod entities;

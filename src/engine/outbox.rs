@@ -3,14 +3,61 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Access, Error};
+use super::costs::{self, Judgement};
+use super::{Access, Engine, Error};
+use crate::model::contact::Channel;
+use crate::model::costs::{Budget, Costs, Forbidden};
 use crate::model::message::Message;
+use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::storage::tables::MESSAGES;
 
-/// Put a message into the outbox. It is sent some time after the job is committed; ring the [`Bell`] then.
-pub fn enqueue(tx: &mut dyn Tx, access: &Access, message: &Message) -> Result<(), Error> {
-    Ok(MESSAGES.put(tx, access, message)?)
+/// What became of a message that was to be put into the outbox. Tell it to [`announce`] once the job is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Enqueued {
+    /// It will be sent.
+    Queued,
+    /// It would cost more than may be spent. Nothing was stored or counted.
+    OverBudget(Budget),
+    /// Nothing may be sent to this number. Nothing was stored or counted.
+    Forbidden(Forbidden),
+}
+
+/// Put a message into the outbox, unless it is a text message that the cost guard refuses. It is sent some time after the job is committed.
+pub fn enqueue(tx: &mut dyn Tx, access: &Access, costs: &Costs, message: &Message) -> Result<Enqueued, Error> {
+    match message.channel {
+        Channel::Email => MESSAGES.put(tx, access, message)?,
+        Channel::Sms => match costs::count(tx, access, costs, message)? {
+            Judgement::Counted(number) => {
+                MESSAGES.put(tx, access, &Message { to: Secret::new(number.dialled), ..message.clone() })?;
+            }
+            Judgement::OverBudget(budget) => return Ok(Enqueued::OverBudget(budget)),
+            Judgement::Forbidden(why) => return Ok(Enqueued::Forbidden(why)),
+        },
+    }
+    Ok(Enqueued::Queued)
+}
+
+/// After the commit of the job that enqueued `message`: wake whoever sends, or say in the log what was refused, and for whom. The log never has
+/// the number.
+pub fn announce(engine: &Engine, enqueued: Enqueued, message: &Message) {
+    let (refusal, why) = match enqueued {
+        Enqueued::Queued => return engine.bell.ring(),
+        Enqueued::OverBudget(budget) => ("over budget", budget.as_str()),
+        Enqueued::Forbidden(forbidden) => ("forbidden", forbidden.as_str()),
+    };
+    tracing::warn!(
+        target: "countersign::audit",
+        event = "message.refused",
+        refusal,
+        why,
+        channel = message.channel.as_str(),
+        message = message.id,
+        entity = message.entity.as_str(),
+        namespace = message.scope.id.as_str(),
+        "a text message was refused by the cost guard"
+    );
 }
 
 /// Wakes whoever sends, when there is something to send.

@@ -10,6 +10,7 @@ use super::{Access, Error, purging, sealing};
 use crate::delivery::gateway::{self, Gateway};
 use crate::entropy::Entropy;
 use crate::model::clock_guard::ClockGuard;
+use crate::model::costs::Costs;
 use crate::seal::{Seal, UnsealKey};
 use crate::storage::{Store, Tx, tables};
 use crate::time::{Clock, Timestamp};
@@ -34,13 +35,15 @@ pub struct Engine {
     pub rules: Memo,
     /// Wakes whoever sends messages.
     pub bell: Bell,
+    /// What text messages may cost.
+    pub costs: Arc<Costs>,
 }
 
 /// How many records one round of housekeeping removes from a table at most.
 const SWEEP: usize = 1_000;
 
 impl Engine {
-    /// An engine over `store`, sealed, that asks no providers.
+    /// An engine over `store`, sealed, that asks no providers, and whose text messages may go anywhere.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         let (time, gateway) = (SharedClock::default(), Arc::new(gateway::Unconnected));
         Self {
@@ -53,6 +56,7 @@ impl Engine {
             passwords: Passwords::new(),
             rules: Memo::default(),
             bell: Bell::default(),
+            costs: Arc::new(Costs::anywhere()),
         }
     }
 
@@ -60,6 +64,12 @@ impl Engine {
     #[must_use]
     pub fn with_gateway(self, gateway: Arc<dyn Gateway>) -> Self {
         Self { gateway, ..self }
+    }
+
+    /// The same engine, whose text messages may cost no more than this.
+    #[must_use]
+    pub fn with_costs(self, costs: Costs) -> Self {
+        Self { costs: Arc::new(costs), ..self }
     }
 
     /// What reading and writing records takes.

@@ -56,6 +56,7 @@ pub const ALL: &[&Schema] = &[
     &ENFORCEMENT,
     &PENDING,
     &POLICY,
+    &costs::TALLY,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -1004,3 +1005,5 @@ impl Stored for Policy {
         vec![(POLICY_BY_NAMESPACE, policy_namespace_key(access, &self.scope.id))]
     }
 }
+
+pub mod costs;
