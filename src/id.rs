@@ -137,6 +137,11 @@ impl EnforcementId {
     }
 }
 
+/// A new id of 18 decimal digits, the first of which is no zero: 59.6 bits of chance.
+pub fn decimal(entropy: &dyn Entropy) -> String {
+    entropy.text(1, b"123456789") + &entropy.text(17, b"0123456789")
+}
+
 macro_rules! qualified_id {
     ($name:ident) => {
         impl $name {
@@ -156,6 +161,15 @@ qualified_id!(GroupId);
 mod tests {
     use super::*;
     use crate::entropy::SeededEntropy;
+
+    #[test]
+    fn a_decimal_id_has_18_digits_and_begins_with_no_zero() {
+        let entropy = SeededEntropy::new(1);
+        for _ in 0..100 {
+            let id = decimal(&entropy);
+            assert!(id.len() == 18 && id.bytes().all(|byte| byte.is_ascii_digit()) && !id.starts_with('0'), "{id}");
+        }
+    }
 
     #[test]
     fn an_id_made_outside_root_names_its_namespace() {

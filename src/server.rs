@@ -15,6 +15,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use crate::config::Settings;
 use crate::dialect::Bodies;
 use crate::dialect::vault;
+use crate::dialect::zitadel;
 use crate::engine::Engine;
 
 /// Start serving `engine` on `listener`. The server runs when it is awaited, ends at SIGTERM or SIGINT, and then lets running requests finish.
@@ -29,6 +30,7 @@ pub fn start(engine: &Arc<Engine>, listener: TcpListener, settings: &Settings) -
         App::new()
             .app_data(throttle.clone())
             .wrap(from_fn(shed))
+            .configure(zitadel::configure(engine.clone(), bodies.clone()))
             .configure(vault::configure(engine.clone(), bodies.clone()))
     };
     let mut server = HttpServer::new(factory)
@@ -89,7 +91,8 @@ async fn shed(
     if throttle.admits(request.peer_addr()) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
-    let refusal = vault::too_often(request.path());
+    let path = request.path();
+    let refusal = if zitadel::serves(path) { zitadel::too_often(path) } else { vault::too_often(path) };
     Ok(request.into_response(refusal).map_into_right_body())
 }
 

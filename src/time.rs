@@ -62,6 +62,12 @@ impl Timestamp {
         jiff::fmt::strtime::format(pattern, self.moment()).unwrap_or_default()
     }
 
+    /// The moment that `text` says in RFC 3339, to the millisecond; none of those before the epoch, which are all the epoch.
+    pub fn parse(text: &str) -> Option<Self> {
+        let millis = text.parse::<jiff::Timestamp>().ok()?.as_millisecond();
+        Some(Self(u64::try_from(millis).unwrap_or_default()))
+    }
+
     fn moment(self) -> jiff::Timestamp {
         let moment = i64::try_from(self.0).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
         moment.unwrap_or(jiff::Timestamp::MAX)

@@ -1,8 +1,11 @@
 //! Bodies: read whole, but never larger, longer or more at once than we can bear. Each dialect words the faults itself.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt as _;
 
@@ -77,5 +80,21 @@ impl Share<'_> {
 impl Drop for Share<'_> {
     fn drop(&mut self) {
         self.of.taken.fetch_sub(self.size, Ordering::Relaxed);
+    }
+}
+
+/// A body that fails at once, and so closes the connection: whoever stopped sending in the middle of a chunk would otherwise be waited for,
+/// after any answer, for ever.
+pub(super) struct HungUp;
+
+impl MessageBody for HungUp {
+    type Error = std::io::Error;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(Some(Err(std::io::ErrorKind::TimedOut.into())))
     }
 }

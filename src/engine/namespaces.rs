@@ -61,6 +61,15 @@ pub fn at(tx: &mut dyn Tx, access: &Access, path: &str) -> Result<Option<Scope>,
     Ok(NAMESPACES.get(tx, access, namespace_key(access, path))?.map(|namespace| namespace.scope))
 }
 
+/// The namespace with this id.
+pub fn by_id(tx: &mut dyn Tx, access: &Access, id: &NamespaceId) -> Result<Option<Scope>, Error> {
+    if id.is_root() {
+        return Ok(Some(Scope::root()));
+    }
+    let found = NAMESPACES.find_one(tx, access, NAMESPACE_BY_ID, namespace_id_key(access, id))?;
+    Ok(found.map(|namespace| namespace.scope))
+}
+
 /// Whether the namespace with this id is (still) there.
 pub fn exists(tx: &mut dyn Tx, access: &Access, id: &NamespaceId) -> Result<bool, Error> {
     Ok(id.is_root() || NAMESPACES.find_one(tx, access, NAMESPACE_BY_ID, namespace_id_key(access, id))?.is_some())

@@ -27,6 +27,7 @@ pub mod pending;
 pub mod policy;
 pub mod provider;
 pub mod recovery;
+pub mod revision;
 mod stored;
 pub mod telephone;
 pub mod token;

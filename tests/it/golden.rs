@@ -1,6 +1,6 @@
 //! Transcripts: whole conversations, byte for byte, with a clock that stands still and chance that repeats.
 //!
-//! A transcript under `tests/golden/` is a list of exchanges. Lines are: `# …` a remark; `@advance SECONDS` moves the clock; `> …` the request (its
+//! A transcript under `tests/golden/<dialect>/` is a list of exchanges. Lines are: `# …` a remark; `@advance SECONDS` moves the clock; `> …` the request (its
 //! line, its headers, then a body); `= NAME dotted.path` keeps a member of the answer for `${NAME}`, or, of a key URI, `${code:NAME}`; `< …`
 //! the answer. `UPDATE_GOLDEN=1` writes the answers anew: review the difference as you would code.
 
@@ -22,7 +22,7 @@ fn parse(text: &str) -> (Vec<Exchange>, Vec<String>) {
     let (mut exchanges, mut current) = (Vec::new(), Exchange::default());
     for line in text.lines() {
         let begins = match line.split_at_checked(1) {
-            Some((">", rest)) => rest.trim_start().split_once(' ').is_some_and(|(_, path)| path.starts_with("/v1/")),
+            Some((">", rest)) => rest.trim_start().split_once(' ').is_some_and(is_request_line),
             Some(("<" | "=", _)) | None => false,
             Some(_) => true,
         };
@@ -41,6 +41,11 @@ fn parse(text: &str) -> (Vec<Exchange>, Vec<String>) {
         exchanges.push(current);
     }
     (exchanges, trailing)
+}
+
+/// Whether a line that has these two parts begins a request: a verb and a path.
+fn is_request_line((verb, path): (&str, &str)) -> bool {
+    verb.bytes().all(|byte| byte.is_ascii_uppercase()) && path.starts_with('/')
 }
 
 struct Player {
@@ -75,7 +80,7 @@ impl Player {
         }
         let mut lines = exchange.request.iter();
         let (method, path) = lines.next().and_then(|line| line.split_once(' ')).expect("a request line");
-        let path = self.expand(path.strip_prefix("/v1/").expect("a path of this dialect"));
+        let path = self.expand(path);
         let headers: Vec<(String, String)> = lines
             .by_ref()
             .take_while(|line| !line.is_empty())
@@ -135,8 +140,9 @@ fn replay(path: &Path) -> String {
 }
 
 fn transcripts() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/vault");
-    let mut found: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let entries = |directory| std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<PathBuf> = entries(directory).flat_map(entries).collect();
     found.sort();
     found
 }

@@ -31,3 +31,4 @@ mod token_roles;
 mod tokens;
 mod verification;
 mod wrapping;
+mod zitadel;

@@ -135,8 +135,10 @@ impl Drop for Server {
 pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let headers: String = headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
     let length = body.len();
+    // A path of another dialect than Vault's is whole.
+    let base = if path.starts_with('/') { "" } else { "/v1/" };
     let head = format!(
-        "{method} /v1/{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}"
+        "{method} {base}{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}"
     );
     let request = [&head, "\r\n", body].concat();
     send(address, request.as_bytes()).expect("an answer")

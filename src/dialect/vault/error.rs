@@ -1,15 +1,11 @@
 //! Errors as Vault words them: the only place of this dialect with status codes and the error envelope.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
-use crate::dialect::body::Fault;
+use crate::dialect::body::{Fault, HungUp};
 use crate::engine::approle;
 use crate::engine::tokens::Refusal;
 use crate::engine::{aliases, group_aliases, groups};
@@ -151,22 +147,6 @@ impl Error {
             None => frame(self.status).json(serde_json::json!({ "errors": self.texts })),
             Some(data) => frame(self.status).json(serde_json::json!({ "errors": self.texts, "data": data })),
         }
-    }
-}
-
-/// A body that fails at once, and so closes the connection: whoever stopped sending in the middle of a chunk would otherwise be waited for,
-/// after any answer, for ever.
-struct HungUp;
-
-impl MessageBody for HungUp {
-    type Error = std::io::Error;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Poll::Ready(Some(Err(std::io::ErrorKind::TimedOut.into())))
     }
 }
 

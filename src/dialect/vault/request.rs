@@ -10,6 +10,7 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use super::error::Error;
 use super::field::go_bool;
 use super::{credentials, duration};
+use crate::dialect::path::decode;
 use crate::engine::access::Capability;
 use crate::engine::requirements::Offer;
 use crate::secret::Secret;
@@ -135,26 +136,6 @@ fn path(http: &HttpRequest, operation: Capability) -> Result<String, Error> {
         }
     }
     Ok(path)
-}
-
-/// `raw` with its percent signs decoded once; `None` if they are broken, or it is then no text.
-fn decode(raw: &str) -> Option<String> {
-    if !raw.contains('%') {
-        return Some(raw.to_owned());
-    }
-    let mut bytes = Vec::with_capacity(raw.len());
-    let mut rest = raw.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            let digits =
-                std::str::from_utf8(&digits).ok().filter(|digits| digits.bytes().all(|d| d.is_ascii_hexdigit()))?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn token(http: &HttpRequest) -> Option<Secret<String>> {
