@@ -77,6 +77,7 @@ pub fn prepare(settings: Settings, root_token: Option<Secret<String>>) -> Result
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&settings.database(), tables::ALL, options)?);
     let gateway = Arc::new(gateway::Online::new(gateway::Options::default()));
     let engine = Engine::new(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).with_gateway(gateway);
+    let engine = engine.with_denied_endpoints(settings.denied_endpoints.clone());
     let engine = Arc::new(engine);
     let is_new = engine.store.read(engine.now(), sealing::load)?.is_none();
     let root_token = if is_new { Some(root_token.unwrap_or_else(fresh_token)) } else { root_token };

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 
+use crate::model::deny_list::DenyList;
+
 /// Everything an operator may set.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -43,6 +45,9 @@ pub struct Settings {
     pub log: String,
     /// `text` or `json`.
     pub log_format: LogFormat,
+    /// Addresses and host names that messages are never sent to over HTTP.
+    #[serde(deserialize_with = "deny_list")]
+    pub denied_endpoints: DenyList,
 }
 
 /// How log lines look.
@@ -72,11 +77,12 @@ impl Default for Settings {
             request_burst: 0,
             log: "info".into(),
             log_format: LogFormat::Text,
+            denied_endpoints: DenyList::standard(),
         }
     }
 }
 
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "listen",
     "data",
     "unseal_key_file",
@@ -91,6 +97,7 @@ const NAMES: [&str; 14] = [
     "request_burst",
     "log",
     "log_format",
+    "denied_endpoints",
 ];
 
 /// What is wrong with the settings.
@@ -164,6 +171,24 @@ fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     humantime::parse_duration(&text).map_err(serde::de::Error::custom)
 }
 
+/// A list of blocks and names, which the environment separates by commas.
+fn deny_list<'de, D: Deserializer<'de>>(from: D) -> Result<DenyList, D::Error> {
+    let entries = match Value::deserialize(from)? {
+        Value::String(text) => {
+            text.split(',').map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect()
+        }
+        list @ (Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Datetime(_)
+        | Value::Array(_)
+        | Value::Table(_)) => list.try_into::<Vec<String>>().map_err(serde::de::Error::custom)?,
+    };
+    let unreadable =
+        |entry| serde::de::Error::custom(format!("`{entry}` is neither a block of addresses nor a host name"));
+    DenyList::parse(&entries).map_err(unreadable)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,10 +202,18 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_the_file() {
-        let environment = [("COUNTERSIGN_WORKERS", "3"), ("COUNTERSIGN_KEEP_ALIVE", "1m"), ("HOME", "/root")];
+        let environment = [
+            ("COUNTERSIGN_WORKERS", "3"),
+            ("COUNTERSIGN_KEEP_ALIVE", "1m"),
+            ("COUNTERSIGN_DENIED_ENDPOINTS", "192.0.2.0/24, x"),
+            ("HOME", "/root"),
+        ];
         let settings = load("workers = 2\nlisten = \"127.0.0.1:1\"", &environment).unwrap();
         assert_eq!((settings.workers, settings.keep_alive), (3, Duration::from_mins(1)));
         assert_eq!(settings.listen.port(), 1);
+        assert!(
+            settings.denied_endpoints.denies_host("192.0.2.1") && !settings.denied_endpoints.denies_host("127.0.0.1")
+        );
     }
 
     #[test]
@@ -192,8 +225,14 @@ mod tests {
 
     #[test]
     fn a_value_of_the_wrong_kind_is_refused() {
-        for text in ["workers = \"many\"", "keep_alive = \"soon\"", "listen = \"here\"", "log_format = \"xml\"", "= 1"]
-        {
+        for text in [
+            "workers = \"many\"",
+            "keep_alive = \"soon\"",
+            "listen = \"here\"",
+            "log_format = \"xml\"",
+            "denied_endpoints = [\"a b\"]",
+            "= 1",
+        ] {
             assert!(matches!(load(text, &[]), Err(Error::Invalid(_))), "{text}");
         }
     }

@@ -27,6 +27,7 @@ pub mod identity;
 pub mod lockout;
 pub mod logins;
 pub mod merging;
+pub mod message_providers;
 pub mod methods;
 pub mod mounts;
 pub mod namespaces;
@@ -181,4 +182,7 @@ pub enum Error {
     /// A policy was to be written or deleted that must not be.
     #[error("the policy stays as it is")]
     Policy(#[source] policies::Refusal),
+    /// Something was not done with a message provider.
+    #[error("the message provider stays as it is")]
+    MessageProvider(#[source] message_providers::Refusal),
 }

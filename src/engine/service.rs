@@ -11,6 +11,7 @@ use crate::delivery::gateway::{self, Gateway};
 use crate::entropy::Entropy;
 use crate::model::clock_guard::ClockGuard;
 use crate::model::costs::Costs;
+use crate::model::deny_list::DenyList;
 use crate::seal::{Seal, UnsealKey};
 use crate::storage::{Store, Tx, tables};
 use crate::time::{Clock, Timestamp};
@@ -37,6 +38,8 @@ pub struct Engine {
     pub bell: Bell,
     /// What text messages may cost.
     pub costs: Arc<Costs>,
+    /// Where nothing is ever sent to, whatever an operator sets up.
+    pub denied_endpoints: DenyList,
 }
 
 /// How many records one round of housekeeping removes from a table at most.
@@ -57,6 +60,7 @@ impl Engine {
             rules: Memo::default(),
             bell: Bell::default(),
             costs: Arc::new(Costs::anywhere()),
+            denied_endpoints: DenyList::standard(),
         }
     }
 
@@ -70,6 +74,12 @@ impl Engine {
     #[must_use]
     pub fn with_costs(self, costs: Costs) -> Self {
         Self { costs: Arc::new(costs), ..self }
+    }
+
+    /// The same engine, sending nothing to what is on `list`, instead of what usually is.
+    #[must_use]
+    pub fn with_denied_endpoints(self, list: DenyList) -> Self {
+        Self { denied_endpoints: list, ..self }
     }
 
     /// What reading and writing records takes.

@@ -57,6 +57,7 @@ pub const ALL: &[&Schema] = &[
     &PENDING,
     &POLICY,
     &costs::TALLY,
+    &message_providers::MESSAGE_PROVIDER,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -1007,3 +1008,4 @@ impl Stored for Policy {
 }
 
 pub mod costs;
+pub mod message_providers;

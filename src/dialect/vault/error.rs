@@ -256,6 +256,7 @@ impl From<engine::Error> for Error {
                 Self::bad_request(format!("self-enrollment is not enabled for method ID \"{method}\""))
             }
             E::Policy(refusal) => Self::bad_request(refusal.to_string()),
+            E::MessageProvider(refusal) => Self::bad_request(refusal.to_string()),
         }
     }
 }

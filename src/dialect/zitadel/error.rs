@@ -372,7 +372,8 @@ impl From<engine::Error> for Error {
             | E::UnknownLogin
             | E::NothingEnforced
             | E::NoSelfEnrolment(_)
-            | E::Policy(_) => {
+            | E::Policy(_)
+            | E::MessageProvider(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the engine failed");
                 Self::internal()
             }
