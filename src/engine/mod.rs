@@ -25,6 +25,8 @@ pub mod group_aliases;
 pub mod groups;
 pub mod identity;
 pub mod lockout;
+pub mod lockout_policy;
+pub mod login_policy;
 pub mod logins;
 pub mod merging;
 pub mod message_providers;
@@ -185,4 +187,7 @@ pub enum Error {
     /// Something was not done with a message provider.
     #[error("the message provider stays as it is")]
     MessageProvider(#[source] message_providers::Refusal),
+    /// A login or lockout policy was to be changed in a way that it cannot be.
+    #[error("the login policy stays as it is")]
+    LoginPolicy(#[source] login_policy::Refusal),
 }

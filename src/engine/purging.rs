@@ -4,8 +4,10 @@
 
 use super::{Access, Error, enrolments, entities, mounts, tokens};
 use crate::id::{Accessor, BlindKey};
+use crate::model::login_policy::Owner;
 use crate::storage::Tx;
 use crate::storage::table::{Stored, Table};
+use crate::storage::tables::login_policies::{LOCKOUT_POLICIES, LOGIN_POLICIES, lockout_policy_key, login_policy_key};
 use crate::storage::tables::{
     ALIAS_BY_MOUNT, ALIASES, APP_ROLE_BY_MOUNT, APP_ROLES, ENFORCEMENT_BY_NAMESPACE, ENFORCEMENTS, ENROLMENT_BY_METHOD,
     ENROLMENTS, ENTITIES, ENTITY_BY_NAMESPACE, GROUP_BY_NAMESPACE, GROUPS, LOCKOUT_BY_MOUNT, LOCKOUTS,
@@ -70,6 +72,9 @@ pub fn step(tx: &mut dyn Tx, access: &Access, limit: usize) -> Result<bool, Erro
             for mount in &mounts {
                 mounts::destroy(tx, access, mount)?;
             }
+            let owner = Owner::Organisation(id.clone());
+            LOGIN_POLICIES.delete(tx, login_policy_key(access, &owner))?;
+            LOCKOUT_POLICIES.delete(tx, lockout_policy_key(access, &owner))?;
             tokens.len()
                 + entities.len()
                 + methods.len()

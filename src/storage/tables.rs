@@ -58,6 +58,8 @@ pub const ALL: &[&Schema] = &[
     &POLICY,
     &costs::TALLY,
     &message_providers::MESSAGE_PROVIDER,
+    &login_policies::LOGIN_POLICY,
+    &login_policies::LOCKOUT_POLICY,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -1008,4 +1010,5 @@ impl Stored for Policy {
 }
 
 pub mod costs;
+pub mod login_policies;
 pub mod message_providers;

@@ -373,7 +373,8 @@ impl From<engine::Error> for Error {
             | E::NothingEnforced
             | E::NoSelfEnrolment(_)
             | E::Policy(_)
-            | E::MessageProvider(_) => {
+            | E::MessageProvider(_)
+            | E::LoginPolicy(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the engine failed");
                 Self::internal()
             }
