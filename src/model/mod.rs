@@ -27,6 +27,7 @@ pub mod mount;
 pub mod namespace;
 pub mod out_of_band;
 pub mod password;
+pub mod password_complexity;
 pub mod pending;
 pub mod policy;
 pub mod provider;

@@ -3,6 +3,7 @@
 use super::message::message;
 use super::organisation;
 use crate::id::NamespaceId;
+use crate::model::login_policy::Owner;
 use crate::model::revision::Revision;
 use crate::time::Timestamp;
 
@@ -36,6 +37,14 @@ impl Details {
     /// Of something with this history that belongs to an organisation.
     pub(super) fn of(revision: Revision, owner: &NamespaceId) -> Self {
         Self { resource_owner: organisation::id_of(owner), ..Self::of_instance(revision) }
+    }
+
+    /// Of something with this history that belongs to `owner`.
+    pub(super) fn of_owner(revision: Revision, owner: &Owner) -> Self {
+        match owner {
+            Owner::Instance => Self::of_instance(revision),
+            Owner::Organisation(organisation) => Self::of(revision, organisation),
+        }
     }
 
     /// Of something with this history that belongs to the instance.

@@ -18,6 +18,7 @@ mod factors;
 mod message;
 mod method;
 mod organisation;
+mod policies;
 mod rule;
 mod scalar;
 mod sent;
@@ -54,4 +55,4 @@ pub fn too_often(path: &str) -> actix_web::HttpResponse {
 }
 
 /// Every method.
-const METHODS: &[&[method::Method]] = &[settings::METHODS];
+const METHODS: &[&[method::Method]] = &[settings::METHODS, policies::login::METHODS, policies::lockout::METHODS];

@@ -1,5 +1,7 @@
 //! ZITADEL's API: what each method does, over REST and over Connect.
 
+mod policies;
+mod settings;
 mod transport;
 
 use serde_json::{Value, json};
@@ -37,6 +39,18 @@ impl Zitadel {
         let authorization = format!("Bearer {token}");
         let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
         self.server.ask("POST", &format!("/zitadel.{procedure}"), &headers, &body.to_string())
+    }
+
+    /// The id of the organisation that the namespace `name` is, which is made if need be.
+    pub(crate) fn organisation(&self, name: &str) -> String {
+        let id = self.server.call("POST", &format!("sys/namespaces/{name}"), &json!({})).text("data.id");
+        let digit = |byte| match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'A'..=b'Z' => byte - b'A' + 10,
+            _ => byte - b'a' + 36,
+        };
+        let number = id.bytes().fold(0_u64, |number, byte| number * 62 + u64::from(digit(byte)));
+        (100_000_000_000_000_000 + number).to_string()
     }
 
     /// A token with this policy in the namespace `namespace`, which is made if need be; empty for root.
