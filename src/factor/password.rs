@@ -159,7 +159,7 @@ mod tests {
         for wrong in ["Right", "right ", "", "righ"] {
             assert!(!check(&secret(wrong), Some(&hash), None).is_right, "{wrong}");
         }
-        let long = "x".repeat(LONGEST);
+        let long = "x".repeat(1024);
         let hash = Hash::of(&secret(&long), &[1; SALT_BYTES]);
         assert!(check(&secret(&long), Some(&hash), None).is_right);
         assert!(!check(&secret(&long[1..]), Some(&hash), None).is_right);
