@@ -7,7 +7,7 @@ use std::ffi::CStr;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -19,6 +19,7 @@ use super::writer::{Waiting, Writer};
 use super::{Decision, Entry, Error, Expiry, Job, Record, Schema, Store, Tx};
 use crate::time::Timestamp;
 
+mod snapshots;
 mod statements;
 
 /// Marks a file as Countersign's: `CSgn`.
@@ -52,14 +53,11 @@ pub struct Sqlite {
 }
 
 enum Readers {
-    /// Idle read-only connections to this file.
-    File { path: PathBuf, idle: Mutex<Vec<Connection>> },
+    /// Connections to the file that only read.
+    File(Arc<snapshots::Readers>),
     /// The one connection that reads and writes memory.
     Memory(Arc<Mutex<Connection>>),
 }
-
-/// How many read connections are kept when nobody uses them.
-const IDLE_READERS: usize = 16;
 
 impl Sqlite {
     /// Open the store in the file at `path`, made if need be, for its owner only. One store at a time may use a directory.
@@ -83,7 +81,7 @@ impl Sqlite {
         connection.pragma_update(None, "cache_size", -8_192)?;
         prepare(&connection)?;
         create_tables(&connection, &catalogue)?;
-        let readers = Readers::File { path: path.to_owned(), idle: Mutex::default() };
+        let readers = Readers::File(Arc::new(snapshots::Readers::new(path)));
         let connection = Mutex::new(connection);
         Self::start(Arc::new(connection), readers, catalogue, options, Some(lock))
     }
@@ -109,33 +107,22 @@ impl Sqlite {
         lock: Option<File>,
     ) -> Result<Self, Error> {
         let tables = Arc::clone(&catalogue);
-        let writer = Writer::start(options.queue, move |batch| carry_out(&locked(&connection), &tables, batch))?;
+        let snapshots = match &readers {
+            Readers::File(readers) => Some(Arc::clone(readers)),
+            Readers::Memory(_) => None,
+        };
+        let renew = move || snapshots.iter().for_each(|readers| readers.renew());
+        let carry_out = move |batch| carry_out(&locked(&connection), &tables, batch, &renew);
+        let writer = Writer::start(options.queue, carry_out)?;
         Ok(Self { writer, readers, catalogue, _lock: lock })
-    }
-
-    fn with_reader<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-        match &self.readers {
-            Readers::Memory(connection) => read(&locked(connection)),
-            Readers::File { path, idle } => {
-                let kept = locked(idle).pop();
-                let connection = kept.map_or_else(|| open_reader(path), Ok)?;
-                let result = read(&connection);
-                let mut idle = locked(idle);
-                // A connection that is still inside a transaction would show its next user the past.
-                if idle.len() < IDLE_READERS && connection.is_autocommit() {
-                    idle.push(connection);
-                }
-                result
-            }
-        }
     }
 }
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
         // The readers go first, so that the writer's connection is the last and folds the log into the file.
-        if let Readers::File { idle, .. } = &self.readers {
-            locked(idle).clear();
+        if let Readers::File(readers) = &self.readers {
+            readers.close();
         }
         self.writer.stop();
     }
@@ -143,13 +130,15 @@ impl Drop for Sqlite {
 
 impl Store for Sqlite {
     fn read_job(&self, now: Timestamp, job: &mut dyn FnMut(&mut dyn Tx)) -> Result<(), Error> {
-        self.with_reader(|connection| {
-            connection.prepare_cached("BEGIN DEFERRED")?.execute([])?;
+        let mut read = |connection: &Connection| {
             let mut tx = SqliteTx::new(connection, &self.catalogue, now, Access::Read);
-            let ran = catch_unwind(AssertUnwindSafe(|| job(&mut tx)));
-            connection.prepare_cached("ROLLBACK")?.execute([])?;
-            ran.map_err(|_| Error::Panicked)
-        })
+            catch_unwind(AssertUnwindSafe(|| job(&mut tx))).map_err(|_| Error::Panicked)
+        };
+        match &self.readers {
+            Readers::File(readers) => readers.read(read),
+            // Nobody writes to it while we hold it.
+            Readers::Memory(connection) => read(&locked(connection)),
+        }
     }
 
     fn write_job(&self, now: Timestamp, job: Box<dyn Job>) {
@@ -163,16 +152,21 @@ impl Store for Sqlite {
             .mode(0o600)
             .open(target)
             .map_err(|error| Error::Backend(error.into()))?;
-        self.with_reader(|connection| {
-            let mut copy = Connection::open_with_flags(target, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-            let backup = Backup::new(connection, &mut copy)?;
-            // All pages in one step, so that no write comes between two of them.
-            if backup.step(-1)? == StepResult::Done {
-                return Ok(());
-            }
-            Err(Error::Backend("the copy is not complete".into()))
-        })
+        match &self.readers {
+            Readers::File(readers) => copy(&readers.open()?, target),
+            Readers::Memory(connection) => copy(&locked(connection), target),
+        }
     }
+}
+
+/// Copy all pages in one step, so that no write comes between two of them.
+fn copy(connection: &Connection, target: &Path) -> Result<(), Error> {
+    let mut copy = Connection::open_with_flags(target, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let backup = Backup::new(connection, &mut copy)?;
+    if backup.step(-1)? == StepResult::Done {
+        return Ok(());
+    }
+    Err(Error::Backend("the copy is not complete".into()))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -189,14 +183,6 @@ fn lock_directory(path: &Path) -> Result<File, Error> {
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Backend("another server uses this data directory".into())),
         Err(error) => Err(Error::Backend(error.into())),
     }
-}
-
-fn open_reader(path: &Path) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags_and_vfs(path, flags, VFS)?;
-    connection.pragma_update(None, "cache_size", -1_024)?;
-    prepare(&connection)?;
-    Ok(connection)
 }
 
 /// Settings of every connection.
@@ -239,8 +225,8 @@ fn create_tables(connection: &Connection, catalogue: &Catalogue) -> Result<(), E
 /// Run a batch in one transaction: one commit, and so one wait for the disk, for all of it.
 ///
 /// Jobs hardly ever fail, so they run bare at first. Should one that has written fail all the same, the whole batch is undone and run again,
-/// each job in a savepoint of its own, and only those that fail are undone.
-fn carry_out(connection: &Connection, catalogue: &Arc<Catalogue>, mut batch: Vec<Waiting>) {
+/// each job in a savepoint of its own, and only those that fail are undone. `committed` is called before anything is told.
+fn carry_out(connection: &Connection, catalogue: &Catalogue, mut batch: Vec<Waiting>, committed: &dyn Fn()) {
     let outcomes = match run_all(connection, catalogue, &mut batch, Isolation::None) {
         Ran::Together(outcomes) => outcomes,
         Ran::Torn => match run_all(connection, catalogue, &mut batch, Isolation::Savepoints) {
@@ -248,6 +234,7 @@ fn carry_out(connection: &Connection, catalogue: &Arc<Catalogue>, mut batch: Vec
             Ran::Torn => Vec::new(),
         },
     };
+    committed();
     let mut outcomes = outcomes.into_iter();
     for Waiting { job, .. } in batch {
         job.finish(outcomes.next().unwrap_or_else(|| Err(Error::Backend("the transaction was rolled back".into()))));
