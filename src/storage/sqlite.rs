@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::Value;
-use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, Row, named_params};
+use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, Params, Row, named_params};
 
 use self::statements::{Catalogue, Table};
 use super::writer::{Waiting, Writer};
@@ -56,7 +56,14 @@ enum Readers {
     /// Connections to the file that only read.
     File(Arc<snapshots::Readers>),
     /// The one connection that reads and writes memory.
-    Memory(Arc<Mutex<Connection>>),
+    Memory(Arc<Mutex<Main>>),
+}
+
+/// The connection that writes.
+struct Main {
+    connection: Connection,
+    /// How often something was written to a table of authority, kept or undone.
+    authority: u64,
 }
 
 impl Sqlite {
@@ -82,8 +89,8 @@ impl Sqlite {
         prepare(&connection)?;
         create_tables(&connection, &catalogue)?;
         let readers = Readers::File(Arc::new(snapshots::Readers::new(path)));
-        let connection = Mutex::new(connection);
-        Self::start(Arc::new(connection), readers, catalogue, options, Some(lock))
+        let main = Arc::new(Mutex::new(Main { connection, authority: 0 }));
+        Self::start(main, readers, catalogue, options, Some(lock))
     }
 
     /// A store in memory, gone when dropped: the same statements on one connection.
@@ -95,12 +102,12 @@ impl Sqlite {
         let connection = Connection::open_in_memory()?;
         prepare(&connection)?;
         create_tables(&connection, &catalogue)?;
-        let connection = Arc::new(Mutex::new(connection));
-        Self::start(Arc::clone(&connection), Readers::Memory(connection), catalogue, options, None)
+        let main = Arc::new(Mutex::new(Main { connection, authority: 0 }));
+        Self::start(Arc::clone(&main), Readers::Memory(main), catalogue, options, None)
     }
 
     fn start(
-        connection: Arc<Mutex<Connection>>,
+        main: Arc<Mutex<Main>>,
         readers: Readers,
         catalogue: Arc<Catalogue>,
         options: Options,
@@ -111,8 +118,7 @@ impl Sqlite {
             Readers::File(readers) => Some(Arc::clone(readers)),
             Readers::Memory(_) => None,
         };
-        let renew = move || snapshots.iter().for_each(|readers| readers.renew());
-        let carry_out = move |batch| carry_out(&locked(&connection), &tables, batch, &renew);
+        let carry_out = move |batch| carry_out(&mut locked(&main), &tables, batch, snapshots.as_deref());
         let writer = Writer::start(options.queue, carry_out)?;
         Ok(Self { writer, readers, catalogue, _lock: lock })
     }
@@ -130,14 +136,17 @@ impl Drop for Sqlite {
 
 impl Store for Sqlite {
     fn read_job(&self, now: Timestamp, job: &mut dyn FnMut(&mut dyn Tx)) -> Result<(), Error> {
-        let mut read = |connection: &Connection| {
-            let mut tx = SqliteTx::new(connection, &self.catalogue, now, Access::Read);
+        let mut read = |connection: &Connection, authority: u64| {
+            let mut tx = SqliteTx::new(connection, &self.catalogue, now, authority, Access::Read);
             catch_unwind(AssertUnwindSafe(|| job(&mut tx))).map_err(|_| Error::Panicked)
         };
         match &self.readers {
             Readers::File(readers) => readers.read(read),
-            // Nobody writes to it while we hold it.
-            Readers::Memory(connection) => read(&locked(connection)),
+            Readers::Memory(main) => {
+                // Nobody writes to it while we hold it.
+                let main = locked(main);
+                read(&main.connection, main.authority)
+            }
         }
     }
 
@@ -154,7 +163,7 @@ impl Store for Sqlite {
             .map_err(|error| Error::Backend(error.into()))?;
         match &self.readers {
             Readers::File(readers) => copy(&readers.open()?, target),
-            Readers::Memory(connection) => copy(&locked(connection), target),
+            Readers::Memory(main) => copy(&locked(main).connection, target),
         }
     }
 }
@@ -224,16 +233,18 @@ fn create_tables(connection: &Connection, catalogue: &Catalogue) -> Result<(), E
 /// Run a batch in one transaction: one commit, and so one wait for the disk, for all of it.
 ///
 /// Jobs hardly ever fail, so they run bare at first. Should one that has written fail all the same, the whole batch is undone and run again,
-/// each job in a savepoint of its own, and only those that fail are undone. `committed` is called before anything is told.
-fn carry_out(connection: &Connection, catalogue: &Catalogue, mut batch: Vec<Waiting>, committed: &dyn Fn()) {
-    let outcomes = match run_all(connection, catalogue, &mut batch, Isolation::None) {
+/// each job in a savepoint of its own, and only those that fail are undone. The snapshots that wait are ended before anybody is told.
+fn carry_out(main: &mut Main, catalogue: &Catalogue, mut batch: Vec<Waiting>, snapshots: Option<&snapshots::Readers>) {
+    let outcomes = match run_all(main, catalogue, &mut batch, Isolation::None) {
         Ran::Together(outcomes) => outcomes,
-        Ran::Torn => match run_all(connection, catalogue, &mut batch, Isolation::Savepoints) {
+        Ran::Torn => match run_all(main, catalogue, &mut batch, Isolation::Savepoints) {
             Ran::Together(outcomes) => outcomes,
             Ran::Torn => Vec::new(),
         },
     };
-    committed();
+    if let Some(snapshots) = snapshots {
+        snapshots.renew(main.authority);
+    }
     let mut outcomes = outcomes.into_iter();
     for Waiting { job, .. } in batch {
         job.finish(outcomes.next().unwrap_or_else(|| Err(Error::Backend("the transaction was rolled back".into()))));
@@ -255,12 +266,13 @@ enum Ran {
     Torn,
 }
 
-fn run_all(connection: &Connection, catalogue: &Catalogue, batch: &mut [Waiting], isolation: Isolation) -> Ran {
+fn run_all(main: &mut Main, catalogue: &Catalogue, batch: &mut [Waiting], isolation: Isolation) -> Ran {
+    let Main { connection, authority } = main;
     let mut outcomes = Vec::with_capacity(batch.len());
     let begun = execute(connection, "BEGIN IMMEDIATE");
     let whole = begun.is_ok()
         && batch.iter_mut().all(|Waiting { now, job }| {
-            let outcome = run_one(connection, catalogue, *now, job.as_mut(), isolation);
+            let outcome = run_one(connection, catalogue, *now, authority, job.as_mut(), isolation);
             // SQLite itself rolls everything back when the disk is full or fails.
             let goes_on = outcome.is_some() && !connection.is_autocommit();
             outcomes.extend(outcome);
@@ -281,11 +293,13 @@ fn run_one(
     connection: &Connection,
     catalogue: &Catalogue,
     now: Timestamp,
+    authority: &mut u64,
     job: &mut dyn Job,
     isolation: Isolation,
 ) -> Option<Result<(), Error>> {
-    let mut tx = SqliteTx::new(connection, catalogue, now, Access::Write(isolation));
+    let mut tx = SqliteTx::new(connection, catalogue, now, *authority, Access::Write(isolation));
     let ran = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx)));
+    *authority = tx.authority;
     let SqliteTx { wrote, failed, .. } = tx;
     let keep = !failed && matches!(ran, Ok(Decision::Commit));
     if wrote && !keep && isolation == Isolation::None {
@@ -321,6 +335,8 @@ struct SqliteTx<'a> {
     connection: &'a Connection,
     catalogue: &'a Catalogue,
     now: Timestamp,
+    /// [`Main::authority`] as it was committed before the snapshot was taken, or as it is now in a job that writes.
+    authority: u64,
     access: Access,
     /// Whether the job has written. Its savepoint is set at its first write.
     wrote: bool,
@@ -329,21 +345,28 @@ struct SqliteTx<'a> {
 }
 
 impl<'a> SqliteTx<'a> {
-    fn new(connection: &'a Connection, catalogue: &'a Catalogue, now: Timestamp, access: Access) -> Self {
-        Self { connection, catalogue, now, access, wrote: false, failed: false }
+    fn new(
+        connection: &'a Connection,
+        catalogue: &'a Catalogue,
+        now: Timestamp,
+        authority: u64,
+        access: Access,
+    ) -> Self {
+        Self { connection, catalogue, now, authority, access, wrote: false, failed: false }
     }
 
     fn statement(&self, sql: &str) -> Result<CachedStatement<'a>, Error> {
         Ok(self.connection.prepare_cached(sql)?)
     }
 
-    /// Run `write` inside the job's savepoint, noting whether it failed.
-    fn write<T>(&mut self, write: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
+    /// Run `write`, which is about `table`, inside the job's savepoint, noting whether it failed.
+    fn write<T>(&mut self, table: &Table, write: impl FnOnce(&Self) -> Result<T, Error>) -> Result<T, Error> {
         let Access::Write(isolation) = self.access else { return Err(Error::ReadOnly) };
         if !self.wrote && isolation == Isolation::Savepoints {
             execute(self.connection, "SAVEPOINT job")?;
         }
         self.wrote = true;
+        self.authority += u64::from(table.schema.authority);
         let result = write(self);
         self.failed |= matches!(result, Err(Error::Backend(_)));
         result
@@ -398,32 +421,32 @@ impl Tx for SqliteTx<'_> {
         self.now
     }
 
+    fn authority(&self) -> Option<u64> {
+        Some(self.authority)
+    }
+
     fn get(&mut self, table: &'static Schema, id: &[u8]) -> Result<Option<Record>, Error> {
         let table = self.catalogue.table(table)?;
-        let found = self.statement(&table.get)?.query_row(named_params! { ":id": id }, to_record).optional()?;
+        let found = self.statement(&table.get)?.query_row([id], to_record).optional()?;
         Ok(found.and_then(|record| self.live(table, record)))
     }
 
     fn put(&mut self, table: &'static Schema, record: &Record) -> Result<(), Error> {
         let table = self.catalogue.table(table)?;
-        self.write(|tx| {
+        self.write(table, |tx| {
             if table.has_entries() {
                 tx.statement(&table.delete_entries)?.execute(named_params! { ":id": record.id })?;
                 tx.add_entries(table, record)?;
             }
-            tx.statement(&table.put)?.execute(named_params! {
-                ":id": record.id, ":version": record.version, ":expires_at_ms": column(record.expires_at), ":body": record.body,
-            })?;
+            tx.statement(&table.put)?.execute(columns(record))?;
             Ok(())
         })
     }
 
     fn insert(&mut self, table: &'static Schema, record: &Record) -> Result<bool, Error> {
         let table = self.catalogue.table(table)?;
-        self.write(|tx| {
-            let inserted = tx.statement(&table.insert)?.execute(named_params! {
-                ":id": record.id, ":version": record.version, ":expires_at_ms": column(record.expires_at), ":body": record.body,
-            })?;
+        self.write(table, |tx| {
+            let inserted = tx.statement(&table.insert)?.execute(columns(record))?;
             if inserted > 0 {
                 tx.add_entries(table, record)?;
             }
@@ -433,7 +456,7 @@ impl Tx for SqliteTx<'_> {
 
     fn delete(&mut self, table: &'static Schema, id: &[u8]) -> Result<(), Error> {
         let table = self.catalogue.table(table)?;
-        self.write(|tx| tx.remove(table, id))
+        self.write(table, |tx| tx.remove(table, id))
     }
 
     fn find(
@@ -476,7 +499,7 @@ impl Tx for SqliteTx<'_> {
             Expiry::Column => Value::Integer(millis(before)),
             Expiry::IdPrefix => Value::Blob(before.as_millis().saturating_add(1).to_be_bytes().to_vec()),
         };
-        self.write(|tx| {
+        self.write(table, |tx| {
             let ended = named_params! { ":before": before, ":limit": count(limit) };
             if table.has_entries() {
                 tx.statement(&table.sweep_entries)?.execute(ended)?;
@@ -484,6 +507,11 @@ impl Tx for SqliteTx<'_> {
             Ok(tx.statement(&table.sweep)?.execute(ended)?)
         })
     }
+}
+
+/// A record's columns, in their order: what is bound on every request is bound by place.
+fn columns(record: &Record) -> impl Params {
+    (record.id.as_slice(), record.version, column(record.expires_at), record.body.as_slice())
 }
 
 fn to_record(row: &Row<'_>) -> rusqlite::Result<Record> {

@@ -63,14 +63,14 @@ pub const ALL: &[&Schema] = &[
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
-pub static SEAL: Schema = Schema { name: "seal", indexes: &[], expiry: Expiry::Never };
+pub static SEAL: Schema = Schema { name: "seal", indexes: &[], expiry: Expiry::Never, authority: false };
 
-static CLOCK: Schema = Schema { name: "clock", indexes: &[], expiry: Expiry::Never };
-static GUARD: Schema = Schema { name: "guard", indexes: &[], expiry: Expiry::Column };
-static PURGE: Schema = Schema { name: "purge", indexes: &[], expiry: Expiry::Never };
+static CLOCK: Schema = Schema { name: "clock", indexes: &[], expiry: Expiry::Never, authority: false };
+static GUARD: Schema = Schema { name: "guard", indexes: &[], expiry: Expiry::Column, authority: false };
+static PURGE: Schema = Schema { name: "purge", indexes: &[], expiry: Expiry::Never, authority: false };
 
 /// Accepted time steps: [`spent_id`]s without a body. Rows of one moment lie together and go by range.
-pub static SPENT: Schema = Schema { name: "spent", indexes: &[], expiry: Expiry::IdPrefix };
+pub static SPENT: Schema = Schema { name: "spent", indexes: &[], expiry: Expiry::IdPrefix, authority: false };
 
 /// What a spent step's record is called: the moment its codes stop being good, then whose it is.
 pub fn spent_id(window_end: Timestamp, enrolment: BlindKey) -> Vec<u8> {
@@ -85,6 +85,7 @@ static NAMESPACE: Schema = Schema {
     name: "namespace",
     indexes: &[Index { name: "id", unique: true }, Index { name: "parent", unique: false }],
     expiry: Expiry::Never,
+    authority: true,
 };
 /// The index of namespaces by id.
 pub const NAMESPACE_BY_ID: usize = 0;
@@ -127,6 +128,7 @@ static MOUNT: Schema = Schema {
     name: "mount",
     indexes: &[Index { name: "accessor", unique: true }, Index { name: "namespace", unique: false }],
     expiry: Expiry::Never,
+    authority: true,
 };
 /// The index of mounts by accessor.
 pub const MOUNT_BY_ACCESSOR: usize = 0;
@@ -173,6 +175,7 @@ static ENTITY: Schema = Schema {
         Index { name: "merged", unique: false },
     ],
     expiry: Expiry::Never,
+    authority: true,
 };
 /// The index of entities by namespace and name, without regard to case.
 pub const ENTITY_BY_NAME: usize = 0;
@@ -229,6 +232,7 @@ static ALIAS: Schema = Schema {
         Index { name: "mount", unique: false },
     ],
     expiry: Expiry::Never,
+    authority: false,
 };
 /// The index of aliases by mount and name, without regard to case.
 pub const ALIAS_BY_NAME: usize = 0;
@@ -294,6 +298,7 @@ static GROUP: Schema = Schema {
         Index { name: "alias_name", unique: true },
     ],
     expiry: Expiry::Never,
+    authority: false,
 };
 /// The index of groups by namespace and name, without regard to case.
 pub const GROUP_BY_NAME: usize = 0;
@@ -375,6 +380,7 @@ static METHOD: Schema = Schema {
         Index { name: "default", unique: true },
     ],
     expiry: Expiry::Never,
+    authority: false,
 };
 /// The index of named methods by namespace and name.
 pub const METHOD_BY_NAME: usize = 0;
@@ -431,6 +437,7 @@ static ENROLMENT: Schema = Schema {
     name: "enrolment",
     indexes: &[Index { name: "entity", unique: false }, Index { name: "method", unique: false }],
     expiry: Expiry::Never,
+    authority: false,
 };
 /// The index of enrolments by entity.
 pub const ENROLMENT_BY_ENTITY: usize = 0;
@@ -577,6 +584,7 @@ static TOKEN: Schema = Schema {
         Index { name: "mount", unique: false },
     ],
     expiry: Expiry::Column,
+    authority: true,
 };
 /// The index of tokens by accessor.
 pub const TOKEN_BY_ACCESSOR: usize = 0;
@@ -679,8 +687,12 @@ impl Stored for Purge {
 
 /// Token roles.
 pub const TOKEN_ROLES: Table<TokenRole> = Table::new();
-static TOKEN_ROLE: Schema =
-    Schema { name: "token_role", indexes: &[Index { name: "namespace", unique: false }], expiry: Expiry::Never };
+static TOKEN_ROLE: Schema = Schema {
+    name: "token_role",
+    indexes: &[Index { name: "namespace", unique: false }],
+    expiry: Expiry::Never,
+    authority: false,
+};
 /// The index of token roles by namespace.
 pub const TOKEN_ROLE_BY_NAMESPACE: usize = 0;
 
@@ -708,7 +720,7 @@ impl Stored for TokenRole {
 
 /// Wrapped replies, each called what its token is called.
 pub const WRAPPINGS: Table<Wrapping> = Table::new();
-static WRAPPING: Schema = Schema { name: "wrapping", indexes: &[], expiry: Expiry::Column };
+static WRAPPING: Schema = Schema { name: "wrapping", indexes: &[], expiry: Expiry::Column, authority: false };
 
 impl Stored for Wrapping {
     const SCHEMA: &'static Schema = &WRAPPING;
@@ -741,8 +753,12 @@ impl Stored for Password {
 
 /// Users of auth mounts.
 pub const USERS: Table<User> = Table::new();
-static USER: Schema =
-    Schema { name: "login_user", indexes: &[Index { name: "mount", unique: false }], expiry: Expiry::Never };
+static USER: Schema = Schema {
+    name: "login_user",
+    indexes: &[Index { name: "mount", unique: false }],
+    expiry: Expiry::Never,
+    authority: false,
+};
 /// The index of users by mount.
 pub const USER_BY_MOUNT: usize = 0;
 
@@ -774,6 +790,7 @@ static APP_ROLE: Schema = Schema {
     name: "app_role",
     indexes: &[Index { name: "role_id", unique: true }, Index { name: "mount", unique: false }],
     expiry: Expiry::Never,
+    authority: false,
 };
 /// The index of roles by mount and role id, without regard to case: a role id is also the name of an alias.
 pub const APP_ROLE_BY_ROLE_ID: usize = 0;
@@ -820,6 +837,7 @@ static SECRET_ID: Schema = Schema {
         Index { name: "mount", unique: false },
     ],
     expiry: Expiry::Column,
+    authority: false,
 };
 /// The index of secret ids by role and accessor.
 pub const SECRET_ID_BY_ACCESSOR: usize = 0;
@@ -874,6 +892,7 @@ static LOCKOUT: Schema = Schema {
     name: "lockout",
     indexes: &[Index { name: "namespace", unique: false }, Index { name: "mount", unique: false }],
     expiry: Expiry::Column,
+    authority: false,
 };
 /// The index of the lockouts of names that somebody has by namespace.
 pub const LOCKOUT_BY_NAMESPACE: usize = 0;
@@ -923,6 +942,7 @@ static ENFORCEMENT: Schema = Schema {
     name: "enforcement",
     indexes: &[Index { name: "namespace", unique: false }, Index { name: "method", unique: false }],
     expiry: Expiry::Never,
+    authority: false,
 };
 /// The index of enforcements by namespace.
 pub const ENFORCEMENT_BY_NAMESPACE: usize = 0;
@@ -961,7 +981,7 @@ impl Stored for Enforcement {
 
 /// Logins that wait for a second factor.
 pub const PENDING_LOGINS: Table<PendingLogin> = Table::new();
-static PENDING: Schema = Schema { name: "pending_login", indexes: &[], expiry: Expiry::Column };
+static PENDING: Schema = Schema { name: "pending_login", indexes: &[], expiry: Expiry::Column, authority: false };
 
 /// What the pending login with this request id is called.
 pub fn pending_login_key(access: &Access, request_id: &str) -> BlindKey {
@@ -982,8 +1002,12 @@ impl Stored for PendingLogin {
 
 /// Policies that somebody has written.
 pub const POLICIES: Table<Policy> = Table::new();
-static POLICY: Schema =
-    Schema { name: "policy", indexes: &[Index { name: "namespace", unique: false }], expiry: Expiry::Never };
+static POLICY: Schema = Schema {
+    name: "policy",
+    indexes: &[Index { name: "namespace", unique: false }],
+    expiry: Expiry::Never,
+    authority: false,
+};
 /// The index of policies by namespace.
 pub const POLICY_BY_NAMESPACE: usize = 0;
 

@@ -10,13 +10,14 @@ use countersign::storage::sqlite::{Options, Sqlite};
 use countersign::storage::{Entry, Error, Expiry, Index, Pending, Record, Schema, Store, Tx};
 use countersign::time::Timestamp;
 
-static PLAIN: Schema = Schema { name: "plain", indexes: &[], expiry: Expiry::Never };
+static PLAIN: Schema = Schema { name: "plain", indexes: &[], expiry: Expiry::Never, authority: false };
 static NAMED: Schema = Schema {
     name: "named",
     indexes: &[Index { name: "name", unique: true }, Index { name: "group", unique: false }],
     expiry: Expiry::Column,
+    authority: true,
 };
-static TIMED: Schema = Schema { name: "timed", indexes: &[], expiry: Expiry::IdPrefix };
+static TIMED: Schema = Schema { name: "timed", indexes: &[], expiry: Expiry::IdPrefix, authority: false };
 static TABLES: &[&Schema] = &[&PLAIN, &NAMED, &TIMED];
 
 const NAME: usize = 0;
@@ -366,6 +367,73 @@ fn a_snapshot_does_not_change_while_others_write() {
         })
         .unwrap();
     assert_eq!(number(get(&store, &PLAIN, "a", NOW)), 2);
+}
+
+#[test]
+fn a_mark_of_authority_tells_of_every_write_to_its_tables_and_of_no_other() {
+    each(|store| {
+        let seen = || store.read(NOW, |tx| Ok::<_, Error>(tx.authority().unwrap())).unwrap();
+        let before = seen();
+        write(store, NOW, |tx| tx.put(&PLAIN, &plain("a", "1"))).unwrap();
+        assert_eq!(seen(), before);
+        let in_between = write(store, NOW, |tx| {
+            let mine = tx.authority().unwrap();
+            tx.put(&NAMED, &named("a", "x", "g"))?;
+            assert_ne!(tx.authority().unwrap(), mine);
+            Ok(mine)
+        });
+        assert_eq!(in_between.unwrap(), before);
+        let after_put = seen();
+        assert_ne!(after_put, before);
+        assert_eq!(write(store, NOW, |tx| Ok(tx.authority().unwrap())).unwrap(), after_put);
+        write(store, NOW, |tx| tx.delete(&NAMED, b"a")).unwrap();
+        assert!(![before, after_put].contains(&seen()));
+    });
+}
+
+#[test]
+fn a_snapshot_keeps_its_mark_of_authority_while_others_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&dir.path().join("a.db"), TABLES, Options::default()).unwrap());
+    store
+        .read(NOW, |tx| {
+            let mark = tx.authority();
+            assert!(tx.get(&NAMED, b"a")?.is_none());
+            let later = write(&store, NOW, |tx| {
+                tx.put(&NAMED, &named("a", "x", "g"))?;
+                Ok(tx.authority())
+            })?;
+            assert_eq!(tx.authority(), mark);
+            assert_ne!(later, mark);
+            assert!(tx.get(&NAMED, b"a")?.is_none());
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert!(get(&store, &NAMED, "a", NOW).is_some());
+}
+
+#[test]
+fn reads_between_two_writes_see_the_former_at_once_on_every_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&dir.path().join("a.db"), TABLES, Options::default()).unwrap());
+    let told = Arc::new(AtomicU64::new(0));
+    write(&store, NOW, |tx| tx.put(&PLAIN, &plain("a", "0"))).unwrap();
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, told) = (store.clone(), told.clone());
+            std::thread::spawn(move || {
+                while told.load(Ordering::SeqCst) < 300 {
+                    let least = told.load(Ordering::SeqCst);
+                    assert!(number(get(&store, &PLAIN, "a", NOW)) >= least);
+                }
+            })
+        })
+        .collect();
+    for n in 1..=300 {
+        write(&store, NOW, move |tx| tx.put(&PLAIN, &plain("a", &n.to_string()))).unwrap();
+        told.store(n, Ordering::SeqCst);
+    }
+    assert!(readers.into_iter().all(|reader| reader.join().is_ok()));
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! Tokens: who may do what, and for how long.
 
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
+use countersign::config::Settings;
 use countersign::engine::tokens;
 use countersign::id::{Accessor, EntityId};
-use countersign::storage::tables::{TOKENS, token_key};
+use countersign::storage::sqlite::{Options, Sqlite};
+use countersign::storage::tables::{self, TOKENS, token_key};
+use countersign::storage::{Error, Job, Store, Tx};
+use countersign::time::Timestamp;
 use serde_json::json;
 
 use crate::support::{Answer, START, Server};
@@ -84,9 +90,9 @@ fn a_token_ends_exactly_when_it_says() {
     let server = Server::start();
     let token = create(&server, &json!({ "policies": ["default"], "ttl": "1m" }));
     let status = || as_token(&server, &token, "GET", "auth/token/lookup-self").status;
-    server.clock.set(countersign::time::Timestamp::from_millis(START.as_millis() + 59_999));
+    server.clock.set(Timestamp::from_millis(START.as_millis() + 59_999));
     assert_eq!(status(), 200);
-    server.clock.set(countersign::time::Timestamp::from_millis(START.as_millis() + 60_000));
+    server.clock.set(Timestamp::from_millis(START.as_millis() + 60_000));
     assert_eq!(status(), 403);
 }
 
@@ -316,6 +322,63 @@ fn nothing_is_done_by_a_token_after_its_revocation_was_acknowledged() {
         assert_eq!(server.call("POST", "auth/token/revoke", &json!({ "token": token })).status, 204);
         revoked.store(true, Ordering::SeqCst);
         assert!(threads.into_iter().all(|thread| thread.join().unwrap() == 403));
+    }
+}
+
+/// A store whose writing jobs, while somebody asks for them, are handed to that somebody instead of the writer.
+struct Held {
+    inner: Arc<dyn Store>,
+    asked: Mutex<Option<Sender<Waiting>>>,
+}
+
+type Waiting = (Timestamp, Box<dyn Job>);
+
+impl Held {
+    fn hold(&self) -> Receiver<Waiting> {
+        let (send, jobs) = channel();
+        *self.asked.lock().unwrap() = Some(send);
+        jobs
+    }
+}
+
+impl Store for Held {
+    fn read_job(&self, now: Timestamp, job: &mut dyn FnMut(&mut dyn Tx)) -> Result<(), Error> {
+        self.inner.read_job(now, job)
+    }
+
+    fn write_job(&self, now: Timestamp, job: Box<dyn Job>) {
+        match &*self.asked.lock().unwrap() {
+            Some(asked) => asked.send((now, job)).unwrap(),
+            None => self.inner.write_job(now, job),
+        }
+    }
+
+    fn backup(&self, target: &Path) -> Result<(), Error> {
+        self.inner.backup(target)
+    }
+}
+
+#[test]
+fn a_write_that_was_planned_before_a_revocation_and_comes_after_it_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = Sqlite::open(&dir.path().join("a.db"), tables::ALL, Options::default()).unwrap();
+    let memory = Sqlite::in_memory(tables::ALL, Options::default()).unwrap();
+    let stores: [Arc<dyn Store>; 2] = [Arc::new(file), Arc::new(memory)];
+    for inner in stores {
+        let held = Arc::new(Held { inner: inner.clone(), asked: Mutex::default() });
+        let server = Server::over(held.clone(), Settings::default());
+        let token = create(&server, &json!({ "policies": ["root"] }));
+        let jobs = held.hold();
+        let status = std::thread::scope(|scope| {
+            let planned = scope.spawn(|| as_token(&server, &token, "POST", "sys/namespaces/late").status);
+            let (now, job) = jobs.recv().unwrap();
+            let access = server.engine.access().unwrap();
+            let key = token_key(&access, &token);
+            inner.write(now, move |tx| tokens::revoke(tx, &access, key)).wait().unwrap();
+            inner.write_job(now, job);
+            planned.join().unwrap()
+        });
+        assert_eq!(status, 403);
     }
 }
 

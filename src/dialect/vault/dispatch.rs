@@ -105,6 +105,20 @@ struct Recheck {
     token: Option<BlindKey>,
     /// An auth mount.
     mount: Option<Accessor>,
+    /// The mark of authority that both were found good under.
+    authority: Option<u64>,
+}
+
+impl Recheck {
+    /// Whether what was leaned on is still there.
+    fn holds(&self, tx: &mut dyn Tx, access: &Access) -> Result<bool, Error> {
+        if self.authority.is_some() && self.authority == tx.authority() {
+            return Ok(true);
+        }
+        let token = self.token.map_or(Ok(true), |key| tokens::still_good(tx, access, key))?;
+        let mount = self.mount.as_ref().map_or(Ok(true), |mount| mounts::exists(tx, access, mount))?;
+        Ok(token && mount)
+    }
 }
 
 /// Look at a request on a snapshot: which namespace, who asks, may they, and what is to be done. `spent` is the caller whose use has been
@@ -185,6 +199,7 @@ fn plan(call: &mut Call<'_>, routes: impl Iterator<Item = &'static Route>, path:
     let recheck = Recheck {
         token: call.caller.as_ref().map(|caller| caller.key),
         mount: call.mount.as_ref().map(|mount| mount.accessor.clone()),
+        authority: call.tx.authority(),
     };
     let wrap = wrapping::ask(call);
     let plan = handler(call)?;
@@ -243,7 +258,7 @@ async fn carry_out(
 }
 
 /// Write, if the caller's token is still good at that place in the order of writes, and the mount still there: what comes after a revocation
-/// is refused.
+/// is refused. Where nothing of authority was written since the look, both are known to be as they were.
 async fn write(
     engine: &Arc<Engine>,
     access: &Access,
@@ -253,14 +268,7 @@ async fn write(
 ) -> Result<Reply, Error> {
     let access = access.clone();
     let job = move |tx: &mut dyn Tx| {
-        if let Some(key) = recheck.token
-            && !tokens::still_good(tx, &access, key)?
-        {
-            return Err(Error::no_token());
-        }
-        if let Some(mount) = &recheck.mount
-            && !mounts::exists(tx, &access, mount)?
-        {
+        if !recheck.holds(tx, &access)? {
             return Err(Error::no_token());
         }
         job(tx, &access)

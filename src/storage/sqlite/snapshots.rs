@@ -23,8 +23,10 @@ pub(super) struct Readers {
 
 #[derive(Default)]
 struct Idle {
-    /// How many commits there were. A connection that waits is in a snapshot of this one, or in none.
+    /// How many commits there were. A connection that waits is in a snapshot of the last one, or in none.
     commits: u64,
+    /// How often something was written to a table of authority up to the last one.
+    authority: u64,
     connections: Vec<Connection>,
 }
 
@@ -34,17 +36,18 @@ impl Readers {
         Self { path: path.to_owned(), idle: Mutex::default() }
     }
 
-    /// Run `read` on a snapshot that shows whatever was committed, and told of, before.
-    pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-        let (kept, commits) = {
+    /// Run `read` on a snapshot that shows whatever was committed, and told of, before; and with how often tables of authority had been
+    /// written to by then. The snapshot may show later writes too, but never fewer.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Connection, u64) -> Result<T, Error>) -> Result<T, Error> {
+        let (kept, commits, authority) = {
             let mut idle = locked(&self.idle);
-            (idle.connections.pop(), idle.commits)
+            (idle.connections.pop(), idle.commits, idle.authority)
         };
         let connection = kept.map_or_else(|| self.open(), Ok)?;
         if connection.is_autocommit() {
             execute(&connection, "BEGIN DEFERRED")?;
         }
-        let result = read(&connection);
+        let result = read(&connection, authority);
         self.keep(connection, commits)?;
         result
     }
@@ -63,10 +66,11 @@ impl Readers {
         Ok(())
     }
 
-    /// End the snapshots that wait: there was a commit.
-    pub(super) fn renew(&self) {
+    /// End the snapshots that wait: there was a commit, and by now so many writes to tables of authority.
+    pub(super) fn renew(&self, authority: u64) {
         let mut idle = locked(&self.idle);
         idle.commits += 1;
+        idle.authority = authority;
         // A connection that cannot even end its snapshot is of no more use.
         idle.connections.retain(|connection| end(connection).is_ok());
     }
