@@ -219,6 +219,11 @@ pub(super) fn door(table: impl IntoIterator<Item = &'static Route>, path: &str) 
 }
 
 fn capture(pattern: &'static str, path: &str) -> Option<Captures> {
+    // Most patterns part from most paths before they capture anything.
+    let (literal, _) = pattern.split_once('{').unwrap_or((pattern, ""));
+    if !path.starts_with(literal) {
+        return None;
+    }
     let mut captures = Vec::new();
     let mut rest = Some(path);
     for expected in pattern.split('/') {

@@ -32,10 +32,10 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 #[derive(Serialize)]
-struct Validity {
+struct Validity<'a> {
+    entity_id: &'a str,
+    method_id: &'a str,
     valid: bool,
-    entity_id: String,
-    method_id: String,
 }
 
 fn validate(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -92,10 +92,10 @@ fn check(call: &mut Call<'_>, method: String, entity: EntityId, confirms: bool) 
 fn reply(asked: &str, evaluation: &Evaluation, outcome: &Outcome) -> Result<Reply, Error> {
     let (detail, reason) = match outcome {
         Outcome::Accepted { entity, method, .. } => {
-            return Reply::data(&Validity {
+            return Reply::sorted_data(&Validity {
+                entity_id: entity.as_str(),
+                method_id: method.as_str(),
                 valid: true,
-                entity_id: entity.to_string(),
-                method_id: method.to_string(),
             });
         }
         Outcome::Refused(reason) => ("MFA credentials not supplied or incorrect".to_owned(), reason.to_string()),

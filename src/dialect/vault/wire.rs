@@ -47,22 +47,39 @@ pub(super) struct Refusal {
 /// What there is to say.
 #[derive(Default)]
 pub(super) struct Body {
-    data: Option<Value>,
+    data: Option<Data>,
     auth: Option<Auth>,
     warnings: Vec<String>,
     /// Whether the members of `data` are shown beside the envelope's own too, where old clients look for them.
     at_top_level: bool,
 }
 
+/// Data on their way.
+enum Data {
+    /// As values, whose members are put in the order of their names.
+    Values(Value),
+    /// As the text that goes out.
+    Text(String),
+}
+
 impl Reply {
     /// Data of this shape.
     pub(super) fn data(data: &impl Serialize) -> Result<Self, Error> {
-        Ok(Self::Body(Box::new(Body { data: Some(to_value(data)?), ..Body::default() })))
+        Ok(Self::Body(Box::new(Body { data: Some(Data::Values(to_value(data)?)), ..Body::default() })))
+    }
+
+    /// Data of this shape, written out at once: its members are declared in the order of their names.
+    pub(super) fn sorted_data(data: &impl Serialize) -> Result<Self, Error> {
+        Ok(Self::Body(Box::new(Body { data: Some(Data::Text(written(data)?)), ..Body::default() })))
     }
 
     /// Data of this shape, whose members are copied to the top level.
     pub(super) fn data_at_top_level(data: &impl Serialize) -> Result<Self, Error> {
-        Ok(Self::Body(Box::new(Body { data: Some(to_value(data)?), at_top_level: true, ..Body::default() })))
+        Ok(Self::Body(Box::new(Body {
+            data: Some(Data::Values(to_value(data)?)),
+            at_top_level: true,
+            ..Body::default()
+        })))
     }
 
     /// A token, and what is to be said about it.
@@ -100,7 +117,7 @@ impl Reply {
             }
             Self::Body(body) => body.into_text(request_id, warnings).map(|text| text + "\n"),
             Self::Wrapped(info) => {
-                Envelope::<Value> { wrap_info: Some(*info), ..Envelope::new("") }.to_text().map(|text| text + "\n")
+                Envelope { wrap_info: Some(*info), ..Envelope::default() }.to_text().ok().map(|text| text + "\n")
             }
             Self::Unwrapped(content) => Some(identified(content.reply.expose(), request_id)),
         };
@@ -116,13 +133,17 @@ impl Body {
     fn into_text(mut self, request_id: &str, warnings: Vec<String>) -> Option<String> {
         self.warnings.extend(warnings);
         let beside = match &self.data {
-            Some(Value::Object(members)) if self.at_top_level => members.clone(),
+            Some(Data::Values(Value::Object(members))) if self.at_top_level => members.clone(),
             Some(_) | None => serde_json::Map::new(),
         };
-        // What a caller names may be called like a member of the envelope's own, which must not be there twice.
-        let beside = beside.into_iter().filter(|(name, _)| !ENVELOPE.contains(&name.as_str())).collect();
+        let data = match self.data {
+            Some(Data::Values(values)) => Some(written(&values).ok()?),
+            Some(Data::Text(text)) => Some(text),
+            None => None,
+        };
         let warnings = Some(self.warnings).filter(|warnings| !warnings.is_empty());
-        Envelope { data: self.data, warnings, auth: self.auth, beside, ..Envelope::new(request_id) }.to_text()
+        let (auth, wrap_info) = (self.auth, None);
+        Envelope { request_id, data, wrap_info, warnings, auth, beside }.to_text().ok()
     }
 
     /// Whether it only says what is still to be proven: that is never wrapped, because nobody could prove it.
@@ -153,7 +174,7 @@ pub(super) fn content_of(sent: &Parameters) -> Result<Content, Error> {
     };
     let members = sent.iter().map(|(name, sent)| Ok((name.as_str(), raw(sent)?)));
     let data: BTreeMap<&str, Box<RawValue>> = members.collect::<Result<_, serde_json::Error>>().map_err(unwritable)?;
-    let text = Envelope { data: Some(data), ..Envelope::new("") }.to_text().ok_or_else(Error::not_found)?;
+    let text = Envelope { data: Some(written(&data)?), ..Envelope::default() }.to_text()?;
     Ok(Content { reply: Secret::new(text), accessor: None })
 }
 
@@ -207,40 +228,60 @@ fn unwritable(error: serde_json::Error) -> Error {
 const ENVELOPE: [&str; 8] =
     ["request_id", "lease_id", "renewable", "lease_duration", "data", "wrap_info", "warnings", "auth"];
 
-#[derive(Serialize)]
-struct Envelope<'a, D> {
+/// What every reply with a body is put in. There are no leases here.
+#[derive(Default)]
+struct Envelope<'a> {
+    /// A UUID or nothing: needs no escapes.
     request_id: &'a str,
-    lease_id: &'a str,
-    renewable: bool,
-    lease_duration: u64,
-    data: Option<D>,
+    /// JSON, written out.
+    data: Option<String>,
     wrap_info: Option<WrapInfo>,
     warnings: Option<Vec<String>>,
     auth: Option<Auth>,
-    #[serde(flatten)]
+    /// What is shown beside the members above.
     beside: serde_json::Map<String, Value>,
 }
 
-impl<'a, D: Serialize> Envelope<'a, D> {
-    fn new(request_id: &'a str) -> Self {
-        Self {
-            request_id,
-            lease_id: "",
-            renewable: false,
-            lease_duration: 0,
-            data: None,
-            wrap_info: None,
-            warnings: None,
-            auth: None,
-            beside: serde_json::Map::new(),
+impl Envelope<'_> {
+    fn to_text(&self) -> Result<String, Error> {
+        let data = self.data.as_deref().unwrap_or("null");
+        let mut text = String::with_capacity(256 + data.len());
+        text.push_str(r#"{"request_id":""#);
+        text.push_str(self.request_id);
+        text.push_str(r#"","lease_id":"","renewable":false,"lease_duration":0,"data":"#);
+        text.push_str(data);
+        text.push_str(r#","wrap_info":"#);
+        push(&mut text, self.wrap_info.as_ref())?;
+        text.push_str(r#","warnings":"#);
+        push(&mut text, self.warnings.as_ref())?;
+        text.push_str(r#","auth":"#);
+        push(&mut text, self.auth.as_ref())?;
+        // What a caller names may be called like a member of the envelope's own, which must not be there twice.
+        for (name, value) in self.beside.iter().filter(|(name, _)| !ENVELOPE.contains(&name.as_str())) {
+            text.push(',');
+            text.push_str(&written(name)?);
+            text.push(':');
+            text.push_str(&written(value)?);
         }
+        text.push('}');
+        Ok(text)
     }
+}
 
-    fn to_text(&self) -> Option<String> {
-        let mut text = Vec::with_capacity(512);
-        self.serialize(&mut serde_json::Serializer::with_formatter(&mut text, GoStrings)).ok()?;
-        String::from_utf8(text).ok()
+/// Add a member's value, which may be nothing.
+fn push(text: &mut String, value: Option<&impl Serialize>) -> Result<(), Error> {
+    match value {
+        Some(value) => text.push_str(&written(value)?),
+        None => text.push_str("null"),
     }
+    Ok(())
+}
+
+/// JSON as Go writes it.
+fn written(value: &impl Serialize) -> Result<String, Error> {
+    let mut text = Vec::with_capacity(256);
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, GoStrings)).map_err(unwritable)?;
+    String::from_utf8(text).map_err(|error| crate::storage::Error::Backend(error.into()).into())
 }
 
 #[derive(Serialize)]
@@ -431,8 +472,6 @@ mod tests {
 
     #[test]
     fn strings_are_escaped_as_go_does() {
-        let mut text = Vec::new();
-        "a&<b>\u{2028}\"\n".serialize(&mut serde_json::Serializer::with_formatter(&mut text, GoStrings)).unwrap();
-        assert_eq!(String::from_utf8(text).unwrap(), r#""a\u0026\u003cb\u003e\u2028\"\n""#);
+        assert_eq!(written(&"a&<b>\u{2028}\"\n").unwrap(), r#""a\u0026\u003cb\u003e\u2028\"\n""#);
     }
 }
