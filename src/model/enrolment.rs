@@ -11,6 +11,8 @@ use crate::secret::Secret;
 use crate::time::Timestamp;
 
 /// An entity's authenticators under one method. They share one guard, which counts wrong answers whichever of them was meant.
+///
+/// It is stored by the order of its members, so they only ever change with the version of its form.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Enrolment {
     /// Whose authenticators they are.
@@ -58,7 +60,7 @@ pub enum Standing {
 
 /// What a verifier needs to know of an authenticator.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Authenticator {
     /// A generator of time-based codes.
     Totp(#[serde(with = "TotpForm")] totp::Authenticator),

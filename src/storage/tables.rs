@@ -1,6 +1,6 @@
 //! The catalogue: every noun's table, what its records are called and what they are found by.
 
-use super::table::{Access, Stored, Table};
+use super::table::{Access, Form, Stored, Table};
 use super::{Expiry, Index, Schema};
 use crate::id::{Accessor, AliasId, BlindKey, EntityId, GroupId, MethodId, NamespaceId};
 use crate::model::alias::Alias;
@@ -461,6 +461,7 @@ pub fn enrolment_method_key(access: &Access, method: &MethodId) -> BlindKey {
 
 impl Stored for Enrolment {
     const SCHEMA: &'static Schema = &ENROLMENT;
+    const FORM: Form = Form::Compact;
 
     fn key(&self, access: &Access) -> BlindKey {
         enrolment_key(access, &self.entity, &self.method)
