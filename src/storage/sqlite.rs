@@ -30,6 +30,9 @@ const LAYOUT_VERSION: i32 = 1;
 /// One process has the file to itself, so the connections settle their locks among themselves: no system call for each snapshot.
 const VFS: &CStr = c"unix-excl";
 
+/// A connection is used by one thread at a time: no lock of its own.
+const UNSHARED: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+
 /// What may be chosen about a store.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -81,7 +84,7 @@ impl Sqlite {
             .open(path)
             .map_err(|error| Error::Backend(error.into()))?;
         let catalogue = Arc::new(Catalogue::new(tables));
-        let connection = Connection::open_with_flags_and_vfs(path, OpenFlags::SQLITE_OPEN_READ_WRITE, VFS)?;
+        let connection = Connection::open_with_flags_and_vfs(path, OpenFlags::SQLITE_OPEN_READ_WRITE | UNSHARED, VFS)?;
         check_owner(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{VFS, execute, locked, prepare};
+use super::{UNSHARED, VFS, execute, locked, prepare};
 use crate::storage::Error;
 
 /// How many connections are kept when nobody uses them.
@@ -82,7 +82,7 @@ impl Readers {
 
     /// A new connection to the file.
     pub(super) fn open(&self) -> Result<Connection, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | UNSHARED;
         let connection = Connection::open_with_flags_and_vfs(&self.path, flags, VFS)?;
         connection.pragma_update(None, "cache_size", -1_024)?;
         prepare(&connection)?;
