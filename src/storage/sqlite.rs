@@ -3,6 +3,7 @@
 //! Each schema has a table of its own, without rowids, so that a record is found with one descent; what it is found by lies in a second
 //! table beside it. Commits are durable (`synchronous=FULL`): a commit that a power cut could undo would let a code be used twice.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -32,6 +33,14 @@ const VFS: &CStr = c"unix-excl";
 
 /// A connection is used by one thread at a time: no lock of its own.
 const UNSHARED: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+
+/// From so many pages on, the log is folded into the file: SQLite's own default.
+const LONG_LOG: i32 = 1_000;
+
+thread_local! {
+    /// How many pages the log had after this thread's last commit.
+    static LOG_PAGES: Cell<i32> = const { Cell::new(0) };
+}
 
 /// What may be chosen about a store.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +98,10 @@ impl Sqlite {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "cache_size", -8_192)?;
+        connection.wal_hook(Some(|_, pages| {
+            LOG_PAGES.set(pages);
+            Ok(())
+        }));
         prepare(&connection)?;
         create_tables(&connection, &catalogue)?;
         let readers = Readers::File(Arc::new(snapshots::Readers::new(path)));
@@ -252,6 +265,22 @@ fn carry_out(main: &mut Main, catalogue: &Catalogue, mut batch: Vec<Waiting>, sn
     for Waiting { job, .. } in batch {
         job.finish(outcomes.next().unwrap_or_else(|| Err(Error::Backend("the transaction was rolled back".into()))));
     }
+    if let Some(snapshots) = snapshots
+        && LOG_PAGES.get() >= LONG_LOG
+    {
+        fold(main, snapshots);
+    }
+}
+
+/// Fold the log into the file. That is done after the snapshots before the last commit have been ended, and those that were taken meanwhile are
+/// ended after it, so that nobody reads from the log and the next write begins it anew.
+fn fold(main: &Main, snapshots: &snapshots::Readers) {
+    let folded = main.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    if let Err(error) = folded {
+        // What is committed lies in the log all the same; it is tried again after the next commit.
+        tracing::warn!(error = &error as &dyn std::error::Error, "the log could not be folded into the file");
+    }
+    snapshots.renew(main.authority);
 }
 
 /// Whether jobs of a batch are kept apart.

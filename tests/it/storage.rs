@@ -437,6 +437,21 @@ fn reads_between_two_writes_see_the_former_at_once_on_every_thread() {
 }
 
 #[test]
+fn the_log_stays_short_though_a_snapshot_is_kept_after_each_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&dir.path().join("a.db"), TABLES, Options::default()).unwrap());
+    let mut longest = 0;
+    for n in 0..2_000 {
+        // What is written over itself unchanged would not be written at all.
+        let record = plain(&(n % 10).to_string(), &format!("{n:04}").repeat(5_000));
+        write(&store, NOW, move |tx| tx.put(&PLAIN, &record)).unwrap();
+        assert!(get(&store, &PLAIN, "0", NOW).is_some());
+        longest = longest.max(std::fs::metadata(dir.path().join("a.db-wal")).unwrap().len());
+    }
+    assert!(longest < 16 << 20, "{longest} bytes");
+}
+
+#[test]
 fn what_was_waiting_is_done_before_a_store_closes_and_is_there_when_it_opens() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.db");
