@@ -564,6 +564,7 @@ pub struct GuardRecord {
 
 impl Stored for GuardRecord {
     const SCHEMA: &'static Schema = &GUARD;
+    const FORM: Form = Form::Compact;
 
     fn key(&self, _access: &Access) -> BlindKey {
         self.enrolment
