@@ -37,7 +37,6 @@ pub struct Guard {
     /// Wrong answers since the last success, over all windows.
     pub consecutive_failures: u32,
     /// Until when it is shut: a dialect with a longer window than another's shuts it for that one too.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shut_until: Option<Timestamp>,
 }
 

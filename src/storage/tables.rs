@@ -485,7 +485,7 @@ pub fn spent_key(access: &Access, entity: &EntityId, method: &MethodId, number: 
 
 /// Challenges, each called by who asked whom under which method.
 pub const CHALLENGES: Table<Challenge> = Table::new();
-static CHALLENGE: Schema = Schema { name: "challenge", indexes: &[], expiry: Expiry::Column };
+static CHALLENGE: Schema = Schema { name: "challenge", indexes: &[], expiry: Expiry::Column, authority: false };
 
 /// What the challenge that `asker` poses to `entity` under `method` is called.
 pub fn challenge_key(access: &Access, asker: Asker, entity: &EntityId, method: &MethodId) -> BlindKey {
@@ -511,7 +511,7 @@ impl Stored for Challenge {
 
 /// Contact points of entities, one for each channel.
 pub const CONTACTS: Table<Contact> = Table::new();
-static CONTACT: Schema = Schema { name: "contact", indexes: &[], expiry: Expiry::Never };
+static CONTACT: Schema = Schema { name: "contact", indexes: &[], expiry: Expiry::Never, authority: false };
 
 /// What the contact point of `entity` over `channel` is called.
 pub fn contact_key(access: &Access, entity: &EntityId, channel: Channel) -> BlindKey {
@@ -529,7 +529,7 @@ impl Stored for Contact {
 /// The outbox: messages on their way.
 pub const MESSAGES: Table<Message> = Table::new();
 /// The outbox's records.
-pub static MESSAGE: Schema = Schema { name: "message", indexes: &[], expiry: Expiry::Column };
+pub static MESSAGE: Schema = Schema { name: "message", indexes: &[], expiry: Expiry::Column, authority: false };
 
 /// What the message `id` is called.
 pub fn message_key(access: &Access, id: &str) -> BlindKey {
@@ -738,7 +738,7 @@ impl Stored for Wrapping {
 
 /// Passwords of entities.
 pub const PASSWORDS: Table<Password> = Table::new();
-static PASSWORD: Schema = Schema { name: "password", indexes: &[], expiry: Expiry::Never };
+static PASSWORD: Schema = Schema { name: "password", indexes: &[], expiry: Expiry::Never, authority: false };
 
 /// What the password of an entity is called.
 pub fn password_key(access: &Access, entity: &EntityId) -> BlindKey {
