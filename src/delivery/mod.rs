@@ -1,3 +1,4 @@
 //! What leaves this server for people: the ports, and their adapters.
 
+pub mod endpoint;
 pub mod gateway;

@@ -22,9 +22,6 @@ pub enum Refusal {
     /// It is not active.
     #[error("the message provider is not active")]
     Inactive,
-    /// It is so already.
-    #[error("the message provider is so already")]
-    Unchanged,
     /// There are as many as may be.
     #[error("there are too many message providers")]
     TooMany,

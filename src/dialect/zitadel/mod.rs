@@ -19,6 +19,7 @@ mod message;
 mod method;
 mod organisation;
 mod policies;
+mod providers;
 mod rule;
 mod scalar;
 mod sent;
@@ -55,4 +56,10 @@ pub fn too_often(path: &str) -> actix_web::HttpResponse {
 }
 
 /// Every method.
-const METHODS: &[&[method::Method]] = &[settings::METHODS, policies::login::METHODS, policies::lockout::METHODS];
+const METHODS: &[&[method::Method]] = &[
+    settings::METHODS,
+    policies::login::METHODS,
+    policies::lockout::METHODS,
+    providers::sms::METHODS,
+    providers::email::METHODS,
+];

@@ -1,6 +1,7 @@
 //! ZITADEL's API: what each method does, over REST and over Connect.
 
 mod policies;
+mod providers;
 mod settings;
 mod transport;
 
