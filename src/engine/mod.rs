@@ -42,6 +42,7 @@ pub mod purging;
 pub mod pushing;
 pub mod requirements;
 pub mod sealing;
+pub mod secret_generators;
 pub mod self_enrolment;
 mod service;
 pub mod token_roles;
@@ -190,4 +191,7 @@ pub enum Error {
     /// A login or lockout policy was to be changed in a way that it cannot be.
     #[error("the login policy stays as it is")]
     LoginPolicy(#[source] login_policy::Refusal),
+    /// A secret generator was to be changed in a way that it cannot be.
+    #[error("the secret generator stays as it is")]
+    SecretGenerator(#[source] secret_generators::Refusal),
 }

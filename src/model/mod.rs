@@ -33,6 +33,7 @@ pub mod policy;
 pub mod provider;
 pub mod recovery;
 pub mod revision;
+pub mod secret_generator;
 mod stored;
 pub mod telephone;
 pub mod token;

@@ -60,6 +60,7 @@ pub const ALL: &[&Schema] = &[
     &message_providers::MESSAGE_PROVIDER,
     &login_policies::LOGIN_POLICY,
     &login_policies::LOCKOUT_POLICY,
+    &secret_generators::SECRET_GENERATOR,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -1038,3 +1039,4 @@ impl Stored for Policy {
 pub mod costs;
 pub mod login_policies;
 pub mod message_providers;
+pub mod secret_generators;

@@ -258,6 +258,7 @@ impl From<engine::Error> for Error {
             E::Policy(refusal) => Self::bad_request(refusal.to_string()),
             E::MessageProvider(refusal) => Self::bad_request(refusal.to_string()),
             E::LoginPolicy(refusal) => Self::bad_request(refusal.to_string()),
+            E::SecretGenerator(refusal) => Self::bad_request(refusal.to_string()),
         }
     }
 }

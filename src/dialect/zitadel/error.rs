@@ -374,7 +374,8 @@ impl From<engine::Error> for Error {
             | E::NoSelfEnrolment(_)
             | E::Policy(_)
             | E::MessageProvider(_)
-            | E::LoginPolicy(_) => {
+            | E::LoginPolicy(_)
+            | E::SecretGenerator(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the engine failed");
                 Self::internal()
             }

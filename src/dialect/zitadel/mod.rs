@@ -22,6 +22,7 @@ mod policies;
 mod providers;
 mod rule;
 mod scalar;
+mod secret_generators;
 mod sent;
 mod session_token;
 mod settings;
@@ -62,4 +63,5 @@ const METHODS: &[&[method::Method]] = &[
     policies::lockout::METHODS,
     providers::sms::METHODS,
     providers::email::METHODS,
+    secret_generators::METHODS,
 ];

@@ -2,6 +2,7 @@
 
 mod policies;
 mod providers;
+mod secret_generators;
 mod settings;
 mod transport;
 
