@@ -81,6 +81,17 @@ fn nothing_in_the_database_file_can_be_read() {
     server.call("POST", "auth/engines/role/sycamore", &json!({ "role_id": "sycamore-role" }));
     let made =
         server.call("POST", "auth/engines/role/sycamore/secret-id", &json!({ "metadata": "{\"tree\":\"acer\"}" }));
+    let owner = [("Authorization", "Bearer root")];
+    let twilio = json!({ "sid": "AC-bluebell", "token": "twilio-cowslip", "description": "primrose texts" });
+    server.ask("POST", "/admin/v1/sms/twilio", &owner, &twilio.to_string());
+    let smtp = json!({
+        "senderAddress": "post@foxes.example", "senderName": "Foxes", "host": "mail.badger.example:25",
+        "user": "mailman", "password": "smtp-speedwell",
+    });
+    assert_eq!(server.ask("POST", "/admin/v1/email/smtp", &owner, &smtp.to_string()).status, 200);
+    let hook = server.ask("POST", "/admin/v1/sms/http", &owner, r#"{"endpoint":"https://hook.stoat.example/"}"#);
+    let policy = json!({ "defaultRedirectUri": "https://login.otter.example/" });
+    server.ask("PUT", "/admin/v1/policies/login", &owner, &policy.to_string());
 
     let seed = who.authenticator.seed.expose().clone();
     let mut secrets: Vec<(&str, Vec<u8>)> = [
@@ -108,6 +119,15 @@ fn nothing_in_the_database_file_can_be_read() {
         "mulberry",
         "sycamore",
         "argon2id",
+        "bluebell",
+        "twilio-cowslip",
+        "primrose",
+        "foxes.example",
+        "badger.example",
+        "mailman",
+        "smtp-speedwell",
+        "stoat.example",
+        "otter.example",
         "bilberry",
         "honeysuckle",
     ]
@@ -120,6 +140,7 @@ fn nothing_in_the_database_file_can_be_read() {
     secrets.push(("a wrapping token", wrapped.text("wrap_info.token").into_bytes()));
     secrets.push(("an accessor", token.text("auth.accessor").into_bytes()));
     secrets.push(("a secret id", made.text("data.secret_id").into_bytes()));
+    secrets.push(("a signing key", hook.text("signingKey").into_bytes()));
     secrets.push(("the unseal key", vec![7; 32]));
     let lived = files(dir.path());
     drop(server);

@@ -71,6 +71,7 @@ pub(super) enum Permission {
     UserDelete,
     UserCredentialWrite,
     UserPasskeyWrite,
+    OrganisationRead,
     PolicyRead,
     PolicyWrite,
     PolicyDelete,
@@ -95,6 +96,7 @@ impl Caller {
             | P::UserDelete
             | P::UserCredentialWrite
             | P::UserPasskeyWrite
+            | P::OrganisationRead
             | P::PolicyRead
             | P::PolicyWrite
             | P::PolicyDelete => false,
@@ -149,4 +151,46 @@ pub(super) fn still_good(tx: &mut dyn Tx, access: &Access, proof: Proof, scope: 
         Proof::Session(key) => session_token::still_current(tx, access, key)?,
     };
     Ok(is_good && namespaces::exists(tx, access, &scope.id)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::NamespaceId;
+
+    fn caller(level: Level, scope: Scope) -> Caller {
+        Caller { level, scope, proof: Proof::Token([0; 16].into()) }
+    }
+
+    fn acme() -> Scope {
+        Scope { id: NamespaceId::new("abc123"), path: "acme/".into() }
+    }
+
+    #[test]
+    fn the_instance_is_its_owners_and_an_organisation_its_own() {
+        use Permission::{IamPolicyWrite, IamRead, PolicyWrite, UserWrite};
+        let (instance, theirs) = (caller(Level::Owner, Scope::root()), caller(Level::Owner, acme()));
+        let client = caller(Level::LoginClient, Scope::root());
+        for permission in [IamRead, IamPolicyWrite] {
+            assert!(instance.may(permission) && !theirs.may(permission) && !client.may(permission), "{permission:?}");
+        }
+        assert!(theirs.may(PolicyWrite) && !client.may(PolicyWrite) && client.may(UserWrite));
+        assert_eq!(theirs.must(UserWrite, &acme()), Ok(()));
+        assert_eq!(theirs.must(UserWrite, &Scope::root()), Err(Error::not_on_this()));
+        assert_eq!(instance.must(UserWrite, &acme()), Ok(()));
+    }
+
+    #[test]
+    fn somebody_who_acts_for_themselves_has_no_permission_over_others() {
+        let (entity, session) = (EntityId::new("1"), "2".to_owned());
+        for level in [Level::Myself { entity, session: session.clone() }, Level::Holder { session }] {
+            let caller = caller(level, Scope::root());
+            assert!(caller.may(Permission::Authenticated));
+            for permission in
+                [Permission::SessionWrite, Permission::UserRead, Permission::UserWrite, Permission::PolicyRead]
+            {
+                assert!(!caller.may(permission), "{permission:?}");
+            }
+        }
+    }
 }

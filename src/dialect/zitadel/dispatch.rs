@@ -301,3 +301,27 @@ async fn write(
     };
     engine.store.write(now, job).await
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn cve_2023_49097_no_header_but_its_own_tells_the_host() {
+        let host = |headers: &[(&'static str, &'static str)]| {
+            let request = headers
+                .iter()
+                .fold(TestRequest::get().uri("/v2/users"), |request, header| request.append_header(*header));
+            host(&request.to_http_request())
+        };
+        let forged =
+            [("Forwarded", "host=evil.com"), ("X-Forwarded-Host", "evil.com"), ("X-Original-Host", "evil.com")];
+        assert_eq!(host(&[&[("Host", "Acme.com:8443")][..], &forged].concat()), "acme.com");
+        assert_eq!(host(&forged), "");
+        assert_eq!(host(&[("Host", "[::1]:80")]), "[::1]");
+        assert_eq!(host(&[("Host", "[::1]")]), "[::1]");
+        assert_eq!(host(&[("Host", "acme.com")]), "acme.com");
+    }
+}

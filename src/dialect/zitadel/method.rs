@@ -18,12 +18,14 @@ pub(super) enum Api {
     Users,
     Sessions,
     Settings,
+    Organisations,
     Admin,
     Management,
 }
 
 impl Api {
-    const ALL: [Self; 5] = [Self::Users, Self::Sessions, Self::Settings, Self::Admin, Self::Management];
+    const ALL: [Self; 6] =
+        [Self::Users, Self::Sessions, Self::Settings, Self::Organisations, Self::Admin, Self::Management];
 
     /// Its package's name, and its own.
     const fn names(self) -> (&'static str, &'static str) {
@@ -31,6 +33,7 @@ impl Api {
             Self::Users => ("user", "UserService"),
             Self::Sessions => ("session", "SessionService"),
             Self::Settings => ("settings", "SettingsService"),
+            Self::Organisations => ("org", "OrganizationService"),
             Self::Admin => ("admin", "AdminService"),
             Self::Management => ("management", "ManagementService"),
         }
@@ -39,11 +42,11 @@ impl Api {
     /// What its paths begin with, in this version of it.
     const fn prefix(self, version: Version) -> Option<&'static str> {
         match (self, version) {
-            (Self::Users | Self::Sessions | Self::Settings, Version::V2) => Some("/v2/"),
-            (Self::Users | Self::Sessions | Self::Settings, Version::V2beta) => Some("/v2beta/"),
+            (Self::Users | Self::Sessions | Self::Settings | Self::Organisations, Version::V2) => Some("/v2/"),
+            (Self::Users | Self::Sessions | Self::Settings | Self::Organisations, Version::V2beta) => Some("/v2beta/"),
             (Self::Admin, Version::V1) => Some("/admin/v1/"),
             (Self::Management, Version::V1) => Some("/management/v1/"),
-            (Self::Users | Self::Sessions | Self::Settings, Version::V1)
+            (Self::Users | Self::Sessions | Self::Settings | Self::Organisations, Version::V1)
             | (Self::Admin | Self::Management, Version::V2 | Version::V2beta) => None,
         }
     }

@@ -18,6 +18,7 @@ mod factors;
 mod message;
 mod method;
 mod organisation;
+mod organisations;
 mod policies;
 mod providers;
 mod rule;
@@ -26,6 +27,7 @@ mod secret_generators;
 mod sent;
 mod session_token;
 mod settings;
+mod text_query;
 
 use super::Bodies;
 use crate::engine::Engine;
@@ -64,4 +66,5 @@ const METHODS: &[&[method::Method]] = &[
     providers::sms::METHODS,
     providers::email::METHODS,
     secret_generators::METHODS,
+    organisations::METHODS,
 ];

@@ -7,7 +7,7 @@ use super::details::{Details, ListDetails};
 use super::error::Error;
 use super::factors::{MultiFactor, SecondFactor};
 use super::message::{enumeration, message};
-use super::method::{Api, Call, Handler, Method, Plan};
+use super::method::{Api, Call, Handler, Method, Plan, Version};
 use super::organisation;
 use crate::engine::{lockout_policy, login_policy};
 use crate::id::NamespaceId;
@@ -196,7 +196,12 @@ fn login(call: &mut Call<'_>, asked: &Ask) -> Result<Plan, Error> {
         Some(scope) => login_policy::of(call.tx, call.access, &scope)?,
     };
     let details = Details::of_owner(policy.revision, &policy.owner);
-    Plan::reply(&Login { details, settings: LoginSettings::of(&policy) })
+    let mut settings = LoginSettings::of(&policy);
+    if call.version == Version::V2beta {
+        // Its clients have no word for them, and understand nothing of an answer with an unknown one.
+        settings.second_factors.retain(|factor| *factor != SecondFactor::RecoveryCodes);
+    }
+    Plan::reply(&Login { details, settings })
 }
 
 fn lockout(call: &mut Call<'_>, asked: &Ask) -> Result<Plan, Error> {

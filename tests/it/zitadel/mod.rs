@@ -1,5 +1,7 @@
 //! ZITADEL's API: what each method does, over REST and over Connect.
 
+mod advisories;
+mod organisations;
 mod policies;
 mod providers;
 mod secret_generators;

@@ -38,6 +38,17 @@ fn a_fresh_server_has_the_settings_that_the_guide_shows() {
 }
 
 #[test]
+fn a_version_says_no_word_that_its_clients_do_not_know() {
+    let zitadel = Zitadel::start();
+    let recovery = "SECOND_FACTOR_TYPE_RECOVERY_CODES";
+    zitadel.call("POST", "/admin/v1/policies/login/second_factors", &json!({ "type": recovery }));
+    let factors =
+        |version: &str| settings(&zitadel, "root", &format!("/{version}/settings/login"))["secondFactors"].clone();
+    assert_eq!(factors("v2"), json!(["SECOND_FACTOR_TYPE_OTP", "SECOND_FACTOR_TYPE_U2F", recovery]));
+    assert_eq!(factors("v2beta"), json!(["SECOND_FACTOR_TYPE_OTP", "SECOND_FACTOR_TYPE_U2F"]));
+}
+
+#[test]
 fn settings_are_asked_for_an_organisation_or_the_instance_in_every_spelling() {
     let zitadel = Zitadel::start();
     let acme = zitadel.organisation("acme");

@@ -11,6 +11,8 @@ use crate::model::login_policy::Owner;
 fn owner(api: Api, call: &Call<'_>) -> Owner {
     match api {
         Api::Admin => Owner::Instance,
-        Api::Management | Api::Users | Api::Sessions | Api::Settings => Owner::Organisation(call.scope.id.clone()),
+        Api::Management | Api::Users | Api::Sessions | Api::Settings | Api::Organisations => {
+            Owner::Organisation(call.scope.id.clone())
+        }
     }
 }
