@@ -46,6 +46,22 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     entries.map(|entry| (entry.file_name().to_string_lossy().into(), std::fs::read(entry.path()).unwrap())).collect()
 }
 
+/// Let an owner set up who carries messages, and a policy. Gives back the key that requests are signed with.
+fn set_up_messages(server: &Server) -> String {
+    let owner = [("Authorization", "Bearer root")];
+    let twilio = json!({ "sid": "AC-bluebell", "token": "twilio-cowslip", "description": "primrose texts" });
+    server.ask("POST", "/admin/v1/sms/twilio", &owner, &twilio.to_string());
+    let smtp = json!({
+        "senderAddress": "post@foxes.example", "senderName": "Foxes", "host": "mail.badger.example:25",
+        "user": "mailman", "password": "smtp-speedwell",
+    });
+    assert_eq!(server.ask("POST", "/admin/v1/email/smtp", &owner, &smtp.to_string()).status, 200);
+    let hook = server.ask("POST", "/admin/v1/sms/http", &owner, r#"{"endpoint":"https://hook.stoat.example/"}"#);
+    let policy = json!({ "defaultRedirectUri": "https://login.otter.example/" });
+    server.ask("PUT", "/admin/v1/policies/login", &owner, &policy.to_string());
+    hook.text("signingKey")
+}
+
 #[test]
 fn nothing_in_the_database_file_can_be_read() {
     let dir = tempfile::tempdir().unwrap();
@@ -81,17 +97,7 @@ fn nothing_in_the_database_file_can_be_read() {
     server.call("POST", "auth/engines/role/sycamore", &json!({ "role_id": "sycamore-role" }));
     let made =
         server.call("POST", "auth/engines/role/sycamore/secret-id", &json!({ "metadata": "{\"tree\":\"acer\"}" }));
-    let owner = [("Authorization", "Bearer root")];
-    let twilio = json!({ "sid": "AC-bluebell", "token": "twilio-cowslip", "description": "primrose texts" });
-    server.ask("POST", "/admin/v1/sms/twilio", &owner, &twilio.to_string());
-    let smtp = json!({
-        "senderAddress": "post@foxes.example", "senderName": "Foxes", "host": "mail.badger.example:25",
-        "user": "mailman", "password": "smtp-speedwell",
-    });
-    assert_eq!(server.ask("POST", "/admin/v1/email/smtp", &owner, &smtp.to_string()).status, 200);
-    let hook = server.ask("POST", "/admin/v1/sms/http", &owner, r#"{"endpoint":"https://hook.stoat.example/"}"#);
-    let policy = json!({ "defaultRedirectUri": "https://login.otter.example/" });
-    server.ask("PUT", "/admin/v1/policies/login", &owner, &policy.to_string());
+    let signing_key = set_up_messages(&server);
 
     let seed = who.authenticator.seed.expose().clone();
     let mut secrets: Vec<(&str, Vec<u8>)> = [
@@ -140,7 +146,7 @@ fn nothing_in_the_database_file_can_be_read() {
     secrets.push(("a wrapping token", wrapped.text("wrap_info.token").into_bytes()));
     secrets.push(("an accessor", token.text("auth.accessor").into_bytes()));
     secrets.push(("a secret id", made.text("data.secret_id").into_bytes()));
-    secrets.push(("a signing key", hook.text("signingKey").into_bytes()));
+    secrets.push(("a signing key", signing_key.into_bytes()));
     secrets.push(("the unseal key", vec![7; 32]));
     let lived = files(dir.path());
     drop(server);

@@ -24,8 +24,8 @@ use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::time::Timestamp;
 
-/// The largest body: 4 MiB, the most that gRPC takes by itself.
-const LARGEST_BODY: usize = 4 << 20;
+/// The largest body. A registered key's attestation is the largest thing that anybody has to say, and far below.
+const LARGEST_BODY: usize = 1 << 20;
 
 /// Serve a request over REST.
 pub(super) async fn rest(
@@ -59,8 +59,12 @@ struct Request {
     version: Version,
     /// What the caller shows, or why that cannot be read.
     shown: Option<Secret<String>>,
-    /// What was sent, or why that cannot be read: told only to whoever may ask.
-    sent: Result<Members, Error>,
+    /// What the path says.
+    captures: Vec<(&'static str, String)>,
+    /// What the query says, where it counts.
+    query: String,
+    /// The body, which is parsed for whoever may ask.
+    body: web::Bytes,
     /// The organisation that the head chooses.
     organisation: String,
     host: String,
@@ -80,11 +84,14 @@ async fn answer(
         _ => bodies.read(payload, LARGEST_BODY).await?,
     };
     let access = engine.access()?;
+    let reads_query = transport == Transport::Rest && method.reads_query(http.method().as_str());
     let request = Request {
         method,
         version,
         shown: auth::shown(http)?,
-        sent: sent(transport, http, method, captures, &body),
+        captures,
+        query: if reads_query { http.query_string().to_owned() } else { String::new() },
+        body,
         organisation: header(http, "x-zitadel-orgid").trim().to_owned(),
         host: host(http),
         peer: http.peer_addr().map(|peer| peer.ip().to_canonical()),
@@ -143,22 +150,15 @@ fn speaks_json(http: &HttpRequest) -> bool {
     media_type.eq_ignore_ascii_case("application/json") && matches!(encoding, "" | "identity")
 }
 
-/// What was sent: the path's word counts more than the body's, and that more than the query's.
-fn sent(
-    transport: Transport,
-    http: &HttpRequest,
-    method: &Method,
-    captures: Vec<(&'static str, String)>,
-    body: &[u8],
-) -> Result<Members, Error> {
-    let mut sent = Members::of_body(body)?;
-    if transport == Transport::Rest && method.reads_query(http.method().as_str()) {
-        sent = sent.or(Members::of_query(http.query_string()));
+impl Request {
+    /// What was sent: the path's word counts more than the body's, and that more than the query's.
+    fn sent(&self) -> Result<Members, Error> {
+        let mut sent = Members::of_body(&self.body)?.or(Members::of_query(&self.query));
+        for (name, text) in &self.captures {
+            sent.set(name, text.clone());
+        }
+        Ok(sent)
     }
-    for (name, text) in captures {
-        sent.set(name, text);
-    }
-    Ok(sent)
 }
 
 fn header<'a>(http: &'a HttpRequest, name: &str) -> &'a str {
@@ -212,7 +212,7 @@ fn look(
         "" => caller.scope.clone(),
         id => organisation::find(tx, access, &caller.scope, id)?,
     };
-    let sent = request.sent.clone()?;
+    let sent = request.sent()?;
     let mut call = Call {
         engine,
         access,
@@ -247,10 +247,13 @@ fn authenticate(tx: &mut dyn Tx, access: &Access, shown: &str, peer: Option<IpAd
 
 /// Who asks without a header: whoever has the current token of the session that the request is about, where that is enough.
 fn holder(tx: &mut dyn Tx, access: &Access, request: &Request) -> Result<Option<Caller>, Error> {
-    let Ok(sent) = &request.sent else { return Ok(None) };
+    if !request.method.takes_session_token {
+        return Ok(None);
+    }
+    let Ok(sent) = request.sent() else { return Ok(None) };
     match (sent.text("session_id"), sent.text("session_token")) {
-        (Some(id), Some(token)) if request.method.takes_session_token => session_token::holder(tx, access, id, token),
-        _ => Ok(None),
+        (Some(id), Some(token)) => session_token::holder(tx, access, id, token),
+        (None, _) | (_, None) => Ok(None),
     }
 }
 

@@ -253,6 +253,17 @@ mod tests {
     }
 
     #[test]
+    fn the_path_counts_more_than_the_body_and_that_more_than_the_query() {
+        let mut members = Members::of_body(br#"{"userId":"body","user_id":"body","name":"body"}"#).ok().unwrap();
+        members = members.or(Members::of_query("name=query&userId=query&other=query"));
+        members.set("user_id", "path".into());
+        let said = |name: &str| members.text(name).map(str::to_owned);
+        assert_eq!(said("user_id").as_deref(), Some("path"));
+        assert_eq!((said("name").as_deref(), said("other").as_deref()), (Some("body"), Some("query")));
+        assert_eq!(members.clone().take::<String>("user_id"), Ok("path".into()));
+    }
+
+    #[test]
     fn a_query_nests_by_dots_but_not_without_end() {
         let members = Members::of_query("ctx.orgId=1&a=2&a=3&a.b=4&ctx.instance=true");
         let Some(Sent::Object(ctx)) = members.0.get("ctx") else { panic!("no ctx") };

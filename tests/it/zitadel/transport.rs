@@ -133,7 +133,7 @@ fn an_organisation_is_chosen_by_the_head_and_only_inside_the_callers_own() {
 #[test]
 fn a_body_is_bounded_before_anybody_is_asked_who_they_are() {
     let zitadel = Zitadel::start();
-    let body = " ".repeat((4 << 20) + 1);
+    let body = " ".repeat((1 << 20) + 1);
     let json = ("Content-Type", "application/json");
     let answer = zitadel.server.ask("POST", &format!("/zitadel.{PROCEDURE}"), &[json], &body);
     assert_eq!((answer.status, answer.text("code")), (413, "resource_exhausted".into()));
