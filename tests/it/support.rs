@@ -45,8 +45,13 @@ impl Server {
 
     /// A fresh server that asks providers through `gateway`.
     pub(crate) fn asking(gateway: Arc<dyn Gateway>) -> Self {
+        Self::equipped(|engine| engine.with_gateway(gateway))
+    }
+
+    /// A fresh server with an engine that is equipped so.
+    pub(crate) fn equipped(equip: impl FnOnce(Engine) -> Engine) -> Self {
         let store = Arc::new(Sqlite::in_memory(tables::ALL, Options::default()).unwrap());
-        Self::with(store, Settings::default(), |engine| engine.with_gateway(gateway))
+        Self::with(store, Settings::default(), equip)
     }
 
     fn with(store: Arc<dyn Store>, settings: Settings, equip: impl FnOnce(Engine) -> Engine) -> Self {

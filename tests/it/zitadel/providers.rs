@@ -1,11 +1,12 @@
 //! Who carries text messages and mail: set up, activated, and never telling a secret.
 
 use countersign::engine::message_providers;
+use countersign::model::deny_list::DenyList;
 use countersign::model::message_provider::{Channel, MessageProvider, Settings};
 use serde_json::{Value, json};
 
 use super::{Zitadel, error};
-use crate::support::Answer;
+use crate::support::{Answer, Server};
 
 fn refused(status: u16, code: u64, id: &str) -> (u16, u64, String) {
     (status, code, id.to_owned())
@@ -257,4 +258,21 @@ fn the_older_spelling_is_the_same_mail_server() {
     assert_eq!(zitadel.admin("POST", &format!("smtp/{id}/_deactivate"), &json!({})).status, 200);
     assert_eq!(error(&zitadel.admin("GET", "smtp", &json!({}))), refused(404, 5, "QUERY-Fwofw"));
     assert_eq!(zitadel.admin("DELETE", &format!("smtp/{id}"), &json!({})).status, 200);
+}
+
+#[test]
+fn providers_of_a_channel_are_not_without_number() {
+    let zitadel = Zitadel::start();
+    let add = |path: &str, body: &Value| zitadel.admin("POST", path, body);
+    assert!((0..100).all(|_| add("sms/twilio", &twilio()).status == 200));
+    assert_eq!(error(&add("sms/http", &json!({ "endpoint": "https://a.example/" }))), refused(400, 9, "COMMAND-Pr0vd"));
+    assert_eq!(add("email/smtp", &smtp()).status, 200);
+}
+
+#[test]
+fn an_operator_says_what_is_denied() {
+    let denied = DenyList::parse(&["example.com"]).unwrap();
+    let zitadel = Zitadel { server: Server::equipped(|engine| engine.with_denied_endpoints(denied)) };
+    let add = |endpoint: &str| zitadel.admin("POST", "sms/http", &json!({ "endpoint": endpoint })).status;
+    assert_eq!((add("http://127.0.0.1:8080/"), add("https://sms.example.com/")), (200, 400));
 }
