@@ -7,7 +7,8 @@ use crate::storage::{Expiry, Schema};
 
 /// Secret generators.
 pub const SECRET_GENERATORS: Table<SecretGenerator> = Table::new();
-pub(super) static SECRET_GENERATOR: Schema = Schema { name: "secret_generator", indexes: &[], expiry: Expiry::Never };
+pub(super) static SECRET_GENERATOR: Schema =
+    Schema { name: "secret_generator", indexes: &[], expiry: Expiry::Never, authority: false };
 
 /// What the generator for `purpose` is called.
 pub fn secret_generator_key(access: &Access, purpose: Purpose) -> BlindKey {
