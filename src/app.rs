@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 
-use crate::config::Settings;
+use crate::config::{self, Settings};
+use crate::delivery::carrier::Carriers;
 use crate::delivery::gateway;
 use crate::engine::clock::TICK;
 use crate::engine::{self, Engine, sealing, tokens};
@@ -20,6 +21,10 @@ use crate::server;
 use crate::storage::sqlite::{Options, Sqlite};
 use crate::storage::{self, Store, tables};
 use crate::time::SystemClock;
+
+pub use self::couriers::Couriers;
+
+mod couriers;
 
 /// Why the server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +54,9 @@ pub enum Error {
     /// The key file cannot be used.
     #[error(transparent)]
     Seal(#[from] seal::Error),
+    /// Nothing can be sent as it is set up to be.
+    #[error(transparent)]
+    Delivery(#[from] config::Error),
     /// The store was opened, but not set up.
     #[error("the store cannot be set up")]
     Engine(#[from] engine::Error),
@@ -62,10 +70,12 @@ pub struct Prepared {
     pub root_token: Option<Secret<String>>,
     listener: TcpListener,
     settings: Settings,
+    carriers: Carriers,
 }
 
 /// Open the store and set it up: with a fresh keyring and root token, if it is new. `root_token` is the text of a root token to be there.
 pub fn prepare(settings: Settings, root_token: Option<Secret<String>>) -> Result<Prepared, Error> {
+    let carriers = settings.delivery.carriers()?;
     let listener =
         TcpListener::bind(settings.listen).map_err(|source| Error::Listen { address: settings.listen, source })?;
     DirBuilder::new()
@@ -78,7 +88,7 @@ pub fn prepare(settings: Settings, root_token: Option<Secret<String>>) -> Result
     let gateway = Arc::new(gateway::Online::new(gateway::Options::default()));
     let engine = Engine::new(store, Arc::new(SystemClock), Arc::new(SystemEntropy)).with_gateway(gateway);
     let engine = engine.with_denied_endpoints(settings.denied_endpoints.clone());
-    let engine = Arc::new(engine);
+    let engine = Arc::new(engine.with_costs(settings.delivery.costs.clone()));
     let is_new = engine.store.read(engine.now(), sealing::load)?.is_none();
     let root_token = if is_new { Some(root_token.unwrap_or_else(fresh_token)) } else { root_token };
     if let Some(key) = unseal_key(&settings, is_new)? {
@@ -92,7 +102,7 @@ pub fn prepare(settings: Settings, root_token: Option<Secret<String>>) -> Result
     } else {
         tracing::warn!("there is no key file: the server stays sealed until it is unsealed over HTTP");
     }
-    Ok(Prepared { engine, root_token, listener, settings })
+    Ok(Prepared { engine, root_token, listener, settings, carriers })
 }
 
 fn fresh_token() -> Secret<String> {
@@ -133,8 +143,10 @@ impl Prepared {
     /// Serve until told to stop by a signal; then finish what runs, and write down what is to be kept.
     pub fn serve(self) -> Result<(), Error> {
         let housekeeper = Housekeeper::start(Arc::clone(&self.engine)).map_err(Error::Serve)?;
+        let couriers = Couriers::start(&self.engine, self.carriers)?;
         let served = actix_web::rt::System::new()
             .block_on(async { server::start(&self.engine, self.listener, &self.settings)?.await });
+        couriers.stop();
         housekeeper.stop();
         served.map_err(Error::Serve)
     }

@@ -115,6 +115,7 @@ fn develop(serve: Serve) -> Result<(), Error> {
         None => Some(temporary_directory()?),
     };
     settings.data = serve.data.or_else(|| temporary.as_ref().map(|dir| dir.0.clone())).unwrap_or_default();
+    settings.delivery = settings.delivery.for_development(settings.data.join("outbox"));
     log_to_stderr(&settings)?;
     let data = settings.data.clone();
     let prepared = app::prepare(settings, serve.dev_root_token_id.map(Secret::new))?;

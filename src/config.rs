@@ -7,10 +7,15 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 
+use crate::delivery::carrier;
 use crate::model::deny_list::DenyList;
 
+pub use self::delivery::Delivery;
+
+mod delivery;
+
 /// Everything an operator may set.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where to listen.
@@ -48,6 +53,9 @@ pub struct Settings {
     /// Addresses and host names that messages are never sent to over HTTP.
     #[serde(deserialize_with = "deny_list")]
     pub denied_endpoints: DenyList,
+    /// What is sent, and by whom.
+    #[serde(skip)]
+    pub delivery: Delivery,
 }
 
 /// How log lines look.
@@ -78,6 +86,7 @@ impl Default for Settings {
             log: "info".into(),
             log_format: LogFormat::Text,
             denied_endpoints: DenyList::standard(),
+            delivery: Delivery::default(),
         }
     }
 }
@@ -99,6 +108,11 @@ const NAMES: [&str; 15] = [
     "log_format",
     "denied_endpoints",
 ];
+
+/// All names there are.
+fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(delivery::NAMES)
+}
 
 /// What is wrong with the settings.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +136,17 @@ pub enum Error {
         /// The known name that is most like it.
         nearest: &'static str,
     },
+    /// The value is none that the setting can have.
+    #[error("the setting `{name}` must be {wanted}")]
+    Wrong {
+        /// The setting.
+        name: &'static str,
+        /// What it can be.
+        wanted: &'static str,
+    },
+    /// A carrier cannot be used as it is set up.
+    #[error("messages cannot be sent as they are set up to be")]
+    Carrier(#[source] Box<carrier::Cause>),
 }
 
 impl Settings {
@@ -136,13 +161,17 @@ impl Settings {
         let mut table: Table = text.parse().map_err(|error| Error::Invalid(Box::new(error)))?;
         for (name, value) in environment {
             if let Some(name) = name.strip_prefix("COUNTERSIGN_") {
-                table.insert(name.to_lowercase(), plain(value));
+                let name = name.to_lowercase();
+                let is_text = delivery::NAMES.contains(&name.as_str());
+                table.insert(name, if is_text { Value::String(value) } else { plain(value) });
             }
         }
-        if let Some(unknown) = table.keys().find(|name| !NAMES.contains(&name.as_str())) {
+        if let Some(unknown) = table.keys().find(|name| !names().any(|known| known == name.as_str())) {
             return Err(Error::Unknown { unknown: unknown.clone(), nearest: nearest(unknown) });
         }
-        table.try_into().map_err(|error| Error::Invalid(Box::new(error)))
+        let (sent, table) = table.into_iter().partition(|(name, _)| delivery::NAMES.contains(&name.as_str()));
+        let settings: Self = Table::try_into(table).map_err(|error| Error::Invalid(Box::new(error)))?;
+        Ok(Self { delivery: Delivery::read(sent)?, ..settings })
     }
 
     /// The file with the unseal key.
@@ -162,8 +191,8 @@ fn plain(value: String) -> Value {
 }
 
 fn nearest(unknown: &str) -> &'static str {
-    let likeness = |name: &&&str| std::cmp::Reverse(strsim::damerau_levenshtein(unknown, name));
-    NAMES.iter().max_by_key(likeness).copied().unwrap_or_default()
+    let likeness = |name: &&str| std::cmp::Reverse(strsim::damerau_levenshtein(unknown, name));
+    names().max_by_key(likeness).unwrap_or_default()
 }
 
 fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -246,12 +275,12 @@ mod tests {
             .fold(String::new(), |text, line| text + line + "\n");
         let table: Table = uncommented.parse().unwrap();
         let mut names: Vec<&str> = table.keys().map(String::as_str).collect();
-        let mut known = NAMES.to_vec();
+        let mut known: Vec<&str> = super::names().collect();
         names.sort_unstable();
         known.sort_unstable();
         assert_eq!(names, known);
-        let settings: Settings = table.try_into().unwrap();
+        let settings = load(&uncommented, &[]).unwrap();
         let unset = Settings { unseal_key_file: None, ..settings };
-        assert_eq!(unset, Settings::default());
+        assert_eq!(format!("{unset:?}"), format!("{:?}", Settings::default()));
     }
 }

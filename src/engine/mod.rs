@@ -44,6 +44,7 @@ pub mod requirements;
 pub mod sealing;
 pub mod secret_generators;
 pub mod self_enrolment;
+pub mod sending;
 mod service;
 pub mod token_roles;
 pub mod tokens;

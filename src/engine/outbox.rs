@@ -1,10 +1,10 @@
 //! The outbox: messages are stored in the job that makes them, and sent after its commit. A crash between the two loses none.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::costs::{self, Judgement};
-use super::{Access, Engine, Error};
+use super::{Access, Engine, Error, sending};
 use crate::model::contact::Channel;
 use crate::model::costs::{Budget, Costs, Forbidden};
 use crate::model::message::Message;
@@ -26,16 +26,16 @@ pub enum Enqueued {
 
 /// Put a message into the outbox, unless it is a text message that the cost guard refuses. It is sent some time after the job is committed.
 pub fn enqueue(tx: &mut dyn Tx, access: &Access, costs: &Costs, message: &Message) -> Result<Enqueued, Error> {
-    match message.channel {
-        Channel::Email => MESSAGES.put(tx, access, message)?,
+    let message = match message.channel {
+        Channel::Email => message.clone(),
         Channel::Sms => match costs::count(tx, access, costs, message)? {
-            Judgement::Counted(number) => {
-                MESSAGES.put(tx, access, &Message { to: Secret::new(number.dialled), ..message.clone() })?;
-            }
+            Judgement::Counted(number) => Message { to: Secret::new(number.dialled), ..message.clone() },
             Judgement::OverBudget(budget) => return Ok(Enqueued::OverBudget(budget)),
             Judgement::Forbidden(why) => return Ok(Enqueued::Forbidden(why)),
         },
-    }
+    };
+    MESSAGES.put(tx, access, &message)?;
+    sending::schedule(tx, access, &message)?;
     Ok(Enqueued::Queued)
 }
 
@@ -48,7 +48,7 @@ pub fn announce(engine: &Engine, enqueued: Enqueued, message: &Message) {
         Enqueued::Forbidden(forbidden) => ("forbidden", forbidden.as_str()),
     };
     tracing::warn!(
-        target: "countersign::audit",
+        target: "audit",
         event = "message.refused",
         refusal,
         why,
@@ -63,22 +63,48 @@ pub fn announce(engine: &Engine, enqueued: Enqueued, message: &Message) {
 /// Wakes whoever sends, when there is something to send.
 #[derive(Debug, Default)]
 pub struct Bell {
-    rung: Mutex<bool>,
+    state: Mutex<State>,
     woken: Condvar,
 }
 
+#[derive(Debug, Default)]
+struct State {
+    is_rung: bool,
+    is_closed: bool,
+}
+
 impl Bell {
-    /// There may be something to send.
+    /// There may be something to send: wake one of those who wait.
     pub fn ring(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.state().is_rung = true;
+        self.woken.notify_one();
+    }
+
+    /// Nobody sends any more: wake all, now and whenever they wait.
+    pub fn close(&self) {
+        self.state().is_closed = true;
         self.woken.notify_all();
     }
 
-    /// Wait until it is rung, but no longer than this. Says whether it was.
+    /// Whether it was closed.
+    pub fn is_closed(&self) -> bool {
+        self.state().is_closed
+    }
+
+    /// Wait until it is rung or closed, but no longer than this. Says whether it was rung.
     pub fn wait(&self, longest: Duration) -> bool {
-        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.woken.wait_timeout_while(rung, longest, |rung| !*rung);
-        let (mut rung, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut rung)
+        let idle = |state: &mut State| !state.is_rung && !state.is_closed;
+        let waited = self.woken.wait_timeout_while(self.state(), longest, idle);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut state.is_rung)
+    }
+
+    /// Wait so long whether it is rung or not, unless it is closed.
+    pub fn pause(&self, span: Duration) {
+        drop(self.woken.wait_timeout_while(self.state(), span, |state| !state.is_closed));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -61,6 +61,7 @@ pub const ALL: &[&Schema] = &[
     &login_policies::LOGIN_POLICY,
     &login_policies::LOCKOUT_POLICY,
     &secret_generators::SECRET_GENERATOR,
+    &outbox::DUE,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -1040,3 +1041,4 @@ pub mod costs;
 pub mod login_policies;
 pub mod message_providers;
 pub mod secret_generators;
+pub mod outbox;

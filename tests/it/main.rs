@@ -10,6 +10,7 @@
 )]
 
 mod at_rest;
+mod costs;
 mod crash;
 mod gateways;
 mod golden;
@@ -20,6 +21,7 @@ mod ladder;
 mod logins;
 mod mfa;
 mod openapi;
+mod outbox;
 mod policies;
 mod pushes;
 mod scenarios;

@@ -1,8 +1,9 @@
-//! One exchange with a provider: over TLS, directly, once, in bounded time and size.
+//! One exchange with a provider or a carrier: over TLS, directly, once, in bounded time and size.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode, Url};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -12,19 +13,28 @@ use super::{Error, Options};
 const LARGEST: usize = 256 * 1024;
 
 /// What a provider said.
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
-    pub(super) body: Vec<u8>,
+pub(in crate::delivery) struct Reply {
+    pub(in crate::delivery) status: StatusCode,
+    pub(in crate::delivery) body: Vec<u8>,
 }
 
 /// Who is trusted to say who is who: `trusted` if given, or else whom the system trusts.
 pub(super) fn tls(trusted: Option<&[Vec<u8>]>) -> Result<ClientConfig, Error> {
+    trusting(trusted.map_or_else(of_the_system, parsed))
+}
+
+/// The same, trusting `more` besides those whom the system trusts.
+pub(in crate::delivery) fn tls_trusting_also(more: &[Vec<u8>]) -> Result<ClientConfig, Error> {
+    trusting(of_the_system().into_iter().chain(parsed(more)).collect())
+}
+
+fn parsed(roots: &[Vec<u8>]) -> Vec<CertificateDer<'static>> {
+    roots.iter().map(|root| CertificateDer::from(root.clone())).collect()
+}
+
+fn trusting(certificates: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(
-        trusted.map_or_else(of_the_system, |trusted| {
-            trusted.iter().map(|root| CertificateDer::from(root.clone())).collect()
-        }),
-    );
+    roots.add_parsable_certificates(certificates);
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = versions.map_err(|_| Error::Setting("TLS"))?;
@@ -41,20 +51,24 @@ fn of_the_system() -> Vec<CertificateDer<'static>> {
 
 /// A client for one question.
 pub(super) fn client(tls: ClientConfig, options: &Options) -> Result<Client, Error> {
-    let mut client = Client::builder()
+    let mut client = builder(tls, options.connect).https_only(true);
+    for (name, address) in &options.names {
+        client = client.resolve(name, *address);
+    }
+    client.build().map_err(unreachable)
+}
+
+/// What makes clients that go where they are told, and ask once. Whether only over TLS is to be said yet.
+pub(in crate::delivery) fn builder(tls: ClientConfig, connect: Duration) -> ClientBuilder {
+    Client::builder()
         .tls_backend_preconfigured(tls)
-        .https_only(true)
         .http1_only()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
-        .connect_timeout(options.connect)
-        .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
-    for (name, address) in &options.names {
-        client = client.resolve(name, *address);
-    }
-    client.build().map_err(unreachable)
+        .connect_timeout(connect)
+        .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
 }
 
 /// Where a provider answers: `authority` is a host's name, and perhaps a port.
@@ -64,7 +78,7 @@ pub(super) fn origin(authority: &str) -> Option<Url> {
 }
 
 /// Send a request, and read what comes back as far as it may go.
-pub(super) async fn send(request: RequestBuilder) -> Result<Reply, Error> {
+pub(in crate::delivery) async fn send(request: RequestBuilder) -> Result<Reply, Error> {
     let mut response = request.send().await.map_err(unreachable)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 use crate::time::Timestamp;
 
 mod duo;
-mod https;
+pub(super) mod https;
 mod jws;
 mod okta;
 mod online;
