@@ -53,7 +53,7 @@ pub fn announce(engine: &Engine, enqueued: Enqueued, message: &Message) {
         refusal,
         why,
         channel = message.channel.as_str(),
-        message = message.id,
+        message_id = message.id,
         entity = message.entity.as_str(),
         namespace = message.scope.id.as_str(),
         "a text message was refused by the cost guard"

@@ -159,18 +159,18 @@ fn judge(engine: &Engine, message: &Message, outcome: Result<bool, Failure>) -> 
     let (id, channel, entity) = (message.id.as_str(), message.channel.as_str(), message.entity.as_str());
     match outcome {
         Ok(true) => {
-            tracing::info!(target: "audit", event = "message.sent", message = id, channel, entity, attempt);
+            tracing::info!(target: "audit", event = "message.sent", message_id = id, channel, entity, attempt);
             (Fate::Done, Round::One)
         }
         Ok(false) => (Fate::Again(UNCARRIED_PAUSE, false), Round::Uncarried),
         Err(Failure::Never(why)) => {
             let why: &dyn std::error::Error = &why;
-            tracing::warn!(target: "audit", event = "message.refused_by_carrier", message = id, channel, entity, attempt, why);
+            tracing::warn!(target: "audit", event = "message.refused_by_carrier", message_id = id, channel, entity, attempt, why);
             (Fate::Done, Round::One)
         }
         Err(Failure::Later(why)) if engine.now().plus(pause) >= message.expires_at => {
             let why: &dyn std::error::Error = &why;
-            tracing::warn!(target: "audit", event = "message.given_up", message = id, channel, entity, attempt, why);
+            tracing::warn!(target: "audit", event = "message.given_up", message_id = id, channel, entity, attempt, why);
             (Fate::Done, Round::One)
         }
         Err(Failure::Later(why)) => {
@@ -180,10 +180,10 @@ fn judge(engine: &Engine, message: &Message, outcome: Result<bool, Failure>) -> 
     }
 }
 
-fn log_cause(why: &Cause, message: &str, channel: &str, attempt: u32, pause: Duration) {
+fn log_cause(why: &Cause, message_id: &str, channel: &str, attempt: u32, pause: Duration) {
     let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
     let why: &dyn std::error::Error = why;
-    tracing::warn!(message, channel, attempt, pause_ms, why, "a message was not taken and will be tried again");
+    tracing::warn!(message_id, channel, attempt, pause_ms, why, "a message was not taken and will be tried again");
 }
 
 /// How long to wait after so many earlier failures: about twice as long each time, half as much to half as much again, so that what failed

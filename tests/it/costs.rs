@@ -243,7 +243,11 @@ fn a_refusal_is_in_the_log_with_ids_and_without_the_number_or_the_text() {
         let fields = &event["fields"];
         assert_eq!(fields["event"], "message.refused");
         assert_eq!(fields["why"], why);
-        assert_eq!((&fields["message"], &fields["entity"]), (&message.id.clone().into(), &"ann-1".into()), "{fields}");
+        assert_eq!(
+            (&fields["message_id"], &fields["entity"]),
+            (&message.id.clone().into(), &"ann-1".into()),
+            "{fields}"
+        );
     }
     for secret in ["4179", "1234567", "900123", "123456"] {
         assert!(!log.contains(secret), "{secret} is in the log");

@@ -160,7 +160,7 @@ fn failure(error: &smtp::Error) -> Failure {
     }
     Failure::Later(if error.is_timeout() {
         Cause::TooSlow
-    } else if error.is_tls() {
+    } else if is_of_tls(error) {
         Cause::Mail("no trusted TLS")
     } else if error.is_client() {
         Cause::Mail("it does not offer what is asked for")
@@ -169,6 +169,19 @@ fn failure(error: &smtp::Error) -> Failure {
     } else {
         Cause::Mail("no connection")
     })
+}
+
+/// Whether it is that the server did not show who it is: a handshake's failure comes as one of the connection.
+fn is_of_tls(error: &smtp::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(because) = cause {
+        let inner = because.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if because.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        cause = because.source();
+    }
+    error.is_tls()
 }
 
 fn tls(host: &str, authorities: &[Vec<u8>]) -> Result<TlsParameters, Cause> {
