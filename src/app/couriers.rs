@@ -9,6 +9,8 @@ use super::Error;
 use crate::delivery::carrier::Carriers;
 use crate::engine::sending::{self, Round};
 use crate::engine::{self, Engine};
+use crate::model::contact::Channel;
+use crate::model::telephone;
 use crate::seal;
 use crate::time::Timestamp;
 
@@ -37,6 +39,9 @@ impl Couriers {
         for _ in 0..THREADS {
             let (engine, carriers, complained) = (Arc::clone(engine), Arc::clone(&carriers), Arc::clone(&complained));
             let thread = std::thread::Builder::new().name("courier".into()).spawn(move || {
+                if matches!(carriers.of(Channel::Sms, None), Ok(Some(_))) {
+                    telephone::load();
+                }
                 while !engine.bell.is_closed() {
                     work(&engine, &carriers, &complained);
                 }

@@ -20,31 +20,46 @@ pub(super) enum Judgement {
 }
 
 /// Count a text message on every budget, or on none if one of them is spent.
+///
+/// What takes no look at the number comes first: that look is the dearest part, and whoever has spent their budget must not make us take it.
 pub(super) fn count(tx: &mut dyn Tx, access: &Access, costs: &Costs, message: &Message) -> Result<Judgement, Error> {
+    let mut tallies = Vec::with_capacity(5);
+    let whose =
+        [(Budget::Day, ""), (Budget::Namespace, message.scope.id.as_str()), (Budget::Entity, message.entity.as_str())];
+    if let Some(spent) = look(tx, access, costs, &whose, &mut tallies)? {
+        return Ok(Judgement::OverBudget(spent));
+    }
     let number = match costs.admit(message.to.expose()) {
         Ok(number) => number,
         Err(forbidden) => return Ok(Judgement::Forbidden(forbidden)),
     };
-    let whom = [
-        (Budget::Number, number.subscriber.as_str()),
-        (Budget::Entity, message.entity.as_str()),
-        (Budget::Prefix, number.range()),
-        (Budget::Namespace, message.scope.id.as_str()),
-        (Budget::Day, ""),
-    ];
-    let mut tallies = Vec::with_capacity(whom.len());
-    for (budget, whom) in whom {
-        let Some(most) = costs.budgets.of(budget) else { continue };
-        let key = tally_key(access, budget, whom);
-        let tally = TALLIES.get(tx, access, key)?.unwrap_or_else(|| Tally::none(key));
-        if tally.count(tx.now()) >= most {
-            return Ok(Judgement::OverBudget(budget));
-        }
-        tallies.push(tally);
+    let whither = [(Budget::Prefix, number.range()), (Budget::Number, number.subscriber.as_str())];
+    if let Some(spent) = look(tx, access, costs, &whither, &mut tallies)? {
+        return Ok(Judgement::OverBudget(spent));
     }
     for mut tally in tallies {
         tally.add(tx.now());
         TALLIES.put(tx, access, &tally)?;
     }
     Ok(Judgement::Counted(number))
+}
+
+/// Collect the tallies of these budgets. Gives the first that is spent, if one is.
+fn look(
+    tx: &mut dyn Tx,
+    access: &Access,
+    costs: &Costs,
+    budgets: &[(Budget, &str)],
+    tallies: &mut Vec<Tally>,
+) -> Result<Option<Budget>, Error> {
+    for (budget, whom) in budgets {
+        let Some(most) = costs.budgets.of(*budget) else { continue };
+        let key = tally_key(access, *budget, whom);
+        let tally = TALLIES.get(tx, access, key)?.unwrap_or_else(|| Tally::none(key));
+        if tally.count(tx.now()) >= most {
+            return Ok(Some(*budget));
+        }
+        tallies.push(tally);
+    }
+    Ok(None)
 }

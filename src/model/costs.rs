@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::telephone::{Tariff, Telephone};
+use super::telephone::{self, Tariff, Telephone};
 use crate::id::BlindKey;
 use crate::time::Timestamp;
 
@@ -129,6 +129,11 @@ impl Costs {
     /// # Errors
     /// Why they may not.
     pub fn admit(&self, text: &str) -> Result<Telephone, Forbidden> {
+        // A closer look costs thousands of times as much: nobody makes us take one at numbers all over the world.
+        let (code, shared_by) = telephone::whereabouts(text).ok_or(Forbidden::NoNumber)?;
+        if !self.countries.may_contain(code, &shared_by) {
+            return Err(Forbidden::Country);
+        }
         let number = Telephone::parse(text).ok_or(Forbidden::NoNumber)?;
         if number.tariff == Tariff::Special {
             return Err(Forbidden::Premium);
@@ -176,6 +181,15 @@ impl Countries {
         match names.iter().find(|name| !is_name(name)) {
             Some(none) => Err(none.clone()),
             None => Ok(Self::Only(names)),
+        }
+    }
+
+    fn may_contain(&self, calling_code: u16, shared_by: &[&str]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => {
+                names.contains(&format!("+{calling_code}")) || shared_by.iter().any(|country| names.contains(*country))
+            }
         }
     }
 

@@ -66,6 +66,21 @@ impl Telephone {
     }
 }
 
+/// Where the number written as `text` may be, without a closer look: its calling code, and the countries that share it.
+pub fn whereabouts(text: &str) -> Option<(u16, Vec<&'static str>)> {
+    let digits = digits(text)?;
+    // No calling code is the beginning of another.
+    (1..=3).find_map(|length| {
+        let code = digits.get(..length)?.parse().ok()?;
+        DATABASE.region(&code).map(|countries| (code, countries))
+    })
+}
+
+/// Read what is known of the world's numbers, so that the first one asked about does not wait for it.
+pub fn load() {
+    drop(whereabouts("+12025550123"));
+}
+
 /// The digits of an international number, if `text` is one.
 fn digits(text: &str) -> Option<String> {
     let text = text.trim();
@@ -170,6 +185,16 @@ mod tests {
     }
 
     #[test]
+    fn a_glance_tells_which_countries_a_number_may_be_in() {
+        let glance = |text: &str| whereabouts(text).map(|(code, countries)| (code, countries.len()));
+        assert_eq!(glance("+41 79 123 45 67"), Some((41, 1)));
+        assert!(whereabouts("+16137827274").unwrap().1.contains(&"CA"));
+        assert_eq!(whereabouts("+979123456789").unwrap().1, ["001"]);
+        assert_eq!(glance("+999123456789"), None);
+        assert_eq!(glance("alice"), None);
+    }
+
+    #[test]
     fn a_range_is_ten_thousand_numbers() {
         assert_eq!(number("+41 79 123 45 67").range(), "+4179123");
         assert_eq!(number("+41 79 123 99 99").range(), "+4179123");
@@ -179,6 +204,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text in r"[+0]{0,3}[0-9 ()./x;=\-]{0,24}|\PC{0,40}") {
             if let Some(number) = Telephone::parse(&text) {
+                prop_assert_eq!(whereabouts(&text).map(|(code, _)| code), Some(number.calling_code));
                 prop_assert!(number.dialled.bytes().skip(1).all(|byte| byte.is_ascii_digit()));
                 let again = Telephone::parse(&number.dialled);
                 prop_assert_eq!(again.map(|again| again.subscriber), Some(number.subscriber));

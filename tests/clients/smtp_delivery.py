@@ -82,7 +82,7 @@ class Mailbox:
     def authenticate(self, server, session, envelope, mechanism, data):
         self.logins.append(mechanism)
         right = isinstance(data, LoginPassword) and (data.login, data.password) == (USER.encode(), PASSWORD.encode())
-        return AuthResult(success=right)
+        return AuthResult(success=right, handled=right)
 
     def wait(self, count):
         with self.arrived:

@@ -176,7 +176,8 @@ fn is_of_tls(error: &smtp::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(because) = cause {
         let inner = because.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if because.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if because.is::<rustls::Error>() || inner.is_some() {
             return true;
         }
         cause = because.source();
