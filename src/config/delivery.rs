@@ -23,6 +23,8 @@ pub struct Delivery {
     pub mail: Option<mail::Settings>,
     /// The Twilio account, if there is one.
     pub twilio: Option<twilio::Settings>,
+    /// Where Twilio answers, for this account and for stored ones.
+    pub twilio_url: String,
     /// The webhook, if there is one.
     pub webhook: Option<webhook::Settings>,
     /// A file of certificates, in PEM, of those who are trusted to say who carriers are, besides those whom the system trusts.
@@ -63,7 +65,15 @@ pub(super) const NAMES: [&str; 26] = [
 /// Nobody carries anything, and text messages may go nowhere.
 impl Default for Delivery {
     fn default() -> Self {
-        Self { outbox_folder: None, mail: None, twilio: None, webhook: None, ca_file: None, costs: Costs::default() }
+        Self {
+            outbox_folder: None,
+            mail: None,
+            twilio: None,
+            twilio_url: twilio::BASE.into(),
+            webhook: None,
+            ca_file: None,
+            costs: Costs::default(),
+        }
     }
 }
 
@@ -74,6 +84,7 @@ impl std::fmt::Debug for Delivery {
             .field("outbox_folder", &self.outbox_folder)
             .field("mail", &self.mail.is_some())
             .field("twilio", &self.twilio.is_some())
+            .field("twilio_url", &self.twilio_url)
             .field("webhook", &self.webhook.is_some())
             .field("ca_file", &self.ca_file)
             .field("costs", &self.costs)
@@ -98,7 +109,7 @@ impl Delivery {
     pub fn carriers(&self) -> Result<Carriers, Error> {
         let unusable = |error| Error::Carrier(Box::new(error));
         let authorities = self.ca_file.as_deref().map_or_else(|| Ok(Vec::new()), authorities)?;
-        let mut carriers = Carriers::trusting(authorities);
+        let mut carriers = Carriers::trusting(authorities).with_twilio_at(self.twilio_url.clone());
         if let Some(mail) = &self.mail {
             carriers = carriers.with(Channel::Email, &Provider::Mail(mail.clone())).map_err(unusable)?;
         }
@@ -134,6 +145,7 @@ impl Delivery {
             outbox_folder: given.path("outbox_folder")?,
             mail: given.mail()?,
             twilio: given.twilio()?,
+            twilio_url: Some(given.text("twilio_url")?).filter(|url| !url.is_empty()).unwrap_or(twilio::BASE.into()),
             webhook: given.webhook()?,
             ca_file: given.path("delivery_ca_file")?,
             costs: Costs { countries, unassigned, budgets },
@@ -220,9 +232,7 @@ impl Given {
     }
 
     fn twilio(&mut self) -> Result<Option<twilio::Settings>, Error> {
-        let base = self.text("twilio_url")?;
         let settings = twilio::Settings {
-            base: if base.is_empty() { twilio::BASE.into() } else { base },
             sid: self.text("twilio_sid")?,
             token: self.secret("twilio_token", "twilio_token_file")?,
             from: self.text("twilio_from")?,

@@ -213,13 +213,10 @@ fn signature(key: &str, now: Timestamp, body: &str) -> String {
 }
 
 fn account(stand_in: &StandIn, authorities: Vec<Vec<u8>>) -> Carriers {
-    let settings = twilio::Settings {
-        base: format!("https://localhost:{}", stand_in.port),
-        sid: "AC0123".into(),
-        token: Secret::new("t:ken".into()),
-        from: "+15005550006".into(),
-    };
-    Carriers::trusting(authorities).with(Channel::Sms, &Provider::Twilio(settings)).unwrap()
+    let settings =
+        twilio::Settings { sid: "AC0123".into(), token: Secret::new("t:ken".into()), from: "+15005550006".into() };
+    let carriers = Carriers::trusting(authorities).with_twilio_at(format!("https://localhost:{}", stand_in.port));
+    carriers.with(Channel::Sms, &Provider::Twilio(settings)).unwrap()
 }
 
 #[test]

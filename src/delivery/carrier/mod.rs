@@ -88,16 +88,29 @@ pub enum Provider {
 }
 
 /// Who carries what.
-#[derive(Default)]
 pub struct Carriers {
     configured: Vec<(Channel, Arc<dyn Carrier>)>,
     authorities: Vec<Vec<u8>>,
+    twilio: String,
+}
+
+/// None.
+impl Default for Carriers {
+    fn default() -> Self {
+        Self::trusting(Vec::new())
+    }
 }
 
 impl Carriers {
     /// None yet. Those that come will be trusted to be who they say by `authorities`, certificates in DER, besides those whom the system trusts.
-    pub const fn trusting(authorities: Vec<Vec<u8>>) -> Self {
-        Self { configured: Vec::new(), authorities }
+    pub fn trusting(authorities: Vec<Vec<u8>>) -> Self {
+        Self { configured: Vec::new(), authorities, twilio: twilio::BASE.into() }
+    }
+
+    /// The same, with Twilio's API under the URL `base`.
+    #[must_use]
+    pub fn with_twilio_at(self, base: String) -> Self {
+        Self { twilio: base, ..self }
     }
 
     /// The same, with `provider` carrying what goes over `channel` unless somebody does so already.
@@ -126,7 +139,7 @@ impl Carriers {
         Ok(match provider {
             Provider::Folder(path) => Arc::new(folder::Folder::at(path.clone())),
             Provider::Mail(settings) => Arc::new(mail::Mail::new(settings, &self.authorities)?),
-            Provider::Twilio(settings) => Arc::new(twilio::Twilio::new(settings, &self.authorities)?),
+            Provider::Twilio(settings) => Arc::new(twilio::Twilio::new(settings, &self.twilio, &self.authorities)?),
             Provider::Webhook(settings) => Arc::new(webhook::Webhook::new(settings, &self.authorities)?),
         })
     }

@@ -18,8 +18,6 @@ pub const BASE: &str = "https://api.twilio.com";
 /// What it takes to use Twilio.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where it answers: [`BASE`].
-    pub base: String,
     /// The account's id.
     pub sid: String,
     /// Its token.
@@ -36,19 +34,19 @@ pub struct Twilio {
 }
 
 impl Twilio {
-    /// The account with these settings.
+    /// The account with these settings, at Twilio's API under `base`.
     ///
     /// # Errors
     /// The setting that cannot be used.
-    pub fn new(settings: &Settings, authorities: &[Vec<u8>]) -> Result<Self, Cause> {
+    pub fn new(settings: &Settings, base: &str, authorities: &[Vec<u8>]) -> Result<Self, Cause> {
         let sid = &settings.sid;
         if sid.is_empty() || !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(Cause::Setting("account id"));
         }
-        let base = http::url(&settings.base, Reach::Anywhere).ok_or(Cause::Setting("URL"))?;
+        let base = http::url(base, &Reach::Anywhere).ok_or(Cause::Setting("URL"))?;
         let path = format!("{}/2010-04-01/Accounts/{sid}/Messages.json", base.path().trim_end_matches('/'));
         let url = base.join(&path).map_err(|_| Cause::Setting("URL"))?;
-        Ok(Self { url, settings: settings.clone(), client: http::client(Reach::Anywhere, authorities)? })
+        Ok(Self { url, settings: settings.clone(), client: http::client(&Reach::Anywhere, authorities)? })
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-pub use super::http::Reach;
+pub use super::http::{Avoids, Reach};
 use super::{Carrier, Cause, Failure, http};
 use crate::model::contact::Channel;
 use crate::model::message::Message;
@@ -61,8 +61,8 @@ impl Webhook {
         if settings.key.expose().is_empty() {
             return Err(Cause::Setting("key"));
         }
-        let url = http::url(&settings.url, settings.reach).ok_or(Cause::Setting("URL"))?;
-        Ok(Self { url, settings: settings.clone(), client: http::client(settings.reach, authorities)? })
+        let url = http::url(&settings.url, &settings.reach).ok_or(Cause::Setting("URL"))?;
+        Ok(Self { url, settings: settings.clone(), client: http::client(&settings.reach, authorities)? })
     }
 }
 
