@@ -93,11 +93,15 @@ impl std::fmt::Debug for Delivery {
 }
 
 impl Delivery {
-    /// For trying things out: what nobody else carries goes into `folder`, and text messages may go to any number, invented ones too.
+    /// For trying things out: what nobody else carries goes into `folder`, and text messages may go to any number, invented ones too, unless
+    /// countries are named.
     #[must_use]
     pub fn for_development(self, folder: PathBuf) -> Self {
         let outbox_folder = self.outbox_folder.or(Some(folder));
-        let costs = Costs { budgets: self.costs.budgets, ..Costs::anywhere() };
+        let costs = match &self.costs.countries {
+            Countries::Only(names) if names.is_empty() => Costs { budgets: self.costs.budgets, ..Costs::anywhere() },
+            Countries::Only(_) | Countries::All => self.costs,
+        };
         Self { outbox_folder, costs, ..self }
     }
 
@@ -265,6 +269,17 @@ mod tests {
         let carriers = delivery.carriers().unwrap();
         assert!(Channel::ALL.iter().all(|channel| carriers.of(*channel, None).unwrap().is_none()));
         assert!(delivery.costs.admit("+41791234567").is_err());
+    }
+
+    #[test]
+    fn development_puts_messages_to_any_number_into_its_folder_unless_told_otherwise() {
+        let tried = read("").unwrap().for_development("outbox".into());
+        assert!(tried.costs.admit("+15551234567").is_ok());
+        let carriers = tried.carriers().unwrap();
+        assert!(Channel::ALL.iter().all(|channel| carriers.of(*channel, None).unwrap().is_some()));
+        let told = read("sms_countries = \"CH\"\noutbox_folder = \"there\"").unwrap().for_development("outbox".into());
+        assert!(told.costs.admit("+15551234567").is_err() && told.costs.admit("+41791234567").is_ok());
+        assert_eq!(told.outbox_folder, Some("there".into()));
     }
 
     #[test]

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import email
 import email.policy
+import json
 import logging
 import os
 import pathlib
@@ -153,8 +154,8 @@ class Story(unittest.TestCase):
             if end == signal.SIGTERM:
                 self.assertEqual(server.returncode, 0)
 
-    def post(self, to="ann@example.net", subject="Your code", text="It is 123456."):
-        return run(POST, str(self.data), "email", to, subject, text).strip()
+    def post(self, to="ann@example.net", subject="Your code", text="It is 123456.", channel="email"):
+        return run(POST, str(self.data), channel, to, subject, text).strip()
 
     def log(self):
         return (self.directory / "log").read_text()
@@ -223,6 +224,16 @@ class Story(unittest.TestCase):
         finally:
             controller.stop()
         self.assertEqual(bare.taken, [])
+
+    def test_what_nobody_carries_in_development_is_a_file_of_its_owners(self):
+        posted = self.post(to="+1 555 123 4567", channel="sms")
+        file = self.data / "outbox" / f"{posted}.json"
+        with self.serving():
+            self.logged("message.sent")
+        self.assertEqual(list(file.parent.iterdir()), [file])
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        sent = {"channel": "sms", "to": "+15551234567", "subject": "Your code", "text": "It is 123456.", "code": ""}
+        self.assertEqual(json.loads(file.read_text()), sent)
 
     def test_what_is_refused_for_now_comes_later_and_once(self):
         self.mailbox.refusals = 2

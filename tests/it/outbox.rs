@@ -350,6 +350,35 @@ fn many_couriers_send_each_message_once() {
 }
 
 #[test]
+fn nobody_takes_over_what_is_being_sent_before_its_lease_ends() {
+    let (asks, asked) = channel();
+    let (lets_go, held) = channel::<()>();
+    let (asks, held) = (Mutex::new(asks), Mutex::new(Some(held)));
+    let stand_in = StandIn::start("localhost", move |_| {
+        let first = held.lock().unwrap().take();
+        asks.lock().unwrap().send(()).unwrap();
+        // The first one hangs until the test lets it go.
+        first.map(|held| held.recv());
+        ok()
+    });
+    let carriers = hook(&stand_in, Channel::Email, Form::Own);
+    let office = Office::open();
+    let message = office.post(Channel::Email, "ann@example.org");
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| round(&office.engine, &carriers).unwrap());
+        asked.recv_timeout(Duration::from_mins(1)).unwrap();
+        office.clock.set(START.plus(LEASE).minus(Duration::from_millis(1)));
+        assert_eq!(office.send(&carriers).0, 0);
+        office.clock.advance(Duration::from_millis(1));
+        assert_eq!(office.send(&carriers), (1, None), "whoever had it is taken for dead");
+        lets_go.send(()).unwrap();
+        assert_eq!(slow.join().unwrap(), Round::One);
+    });
+    assert_eq!(keys(&stand_in.asked()), [message.id.as_str(); 2]);
+    assert_eq!(office.send(&carriers), (0, None));
+}
+
+#[test]
 fn what_is_due_is_sent_first_due_first_past_whatever_waits() {
     let office = Office::open();
     let stand_in = StandIn::start("localhost", |_| ok());
