@@ -1,5 +1,5 @@
 //! What leaves this server for people: the ports, and their adapters.
 
-pub mod endpoint;
 pub mod carrier;
+pub mod endpoint;
 pub mod gateway;

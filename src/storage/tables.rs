@@ -1040,5 +1040,5 @@ impl Stored for Policy {
 pub mod costs;
 pub mod login_policies;
 pub mod message_providers;
-pub mod secret_generators;
 pub mod outbox;
+pub mod secret_generators;
