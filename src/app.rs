@@ -12,9 +12,10 @@ use crate::config::{self, Settings};
 use crate::delivery::carrier::Carriers;
 use crate::delivery::gateway;
 use crate::engine::clock::TICK;
-use crate::engine::{self, Engine, sealing, tokens};
+use crate::engine::{self, Engine, edge, sealing, tokens};
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::id::Accessor;
+use crate::factor::password::Hash;
+use crate::id::{Accessor, AuthenticatorId, EntityId};
 use crate::seal::{self, UnsealKey, Wrapped, key_file};
 use crate::secret::Secret;
 use crate::server;
@@ -62,6 +63,36 @@ pub enum Error {
     Engine(#[from] engine::Error),
 }
 
+/// What the first administrator of the edge network is called as an entity.
+const FIRST_ADMIN: &str = "Default Admin";
+
+/// See to it that the edge network has an administrator who logs in by this name and password. One who is there keeps the password that
+/// it has, unless it is to be `reset`. Blocks.
+///
+/// # Errors
+/// When somebody else has the name.
+pub fn ensure_edge_admin(
+    engine: &Engine,
+    rules: &edge::Rules,
+    username: &str,
+    password: &Secret<String>,
+    reset: bool,
+) -> Result<edge::authenticators::Ensured, edge::Error> {
+    let access = engine.access()?;
+    let now = engine.now();
+    let entropy = engine.entropy.as_ref();
+    let scope = engine.store.read(now, |tx| rules.scope(tx, &access))?;
+    let first = edge::authenticators::FirstAdmin {
+        name: FIRST_ADMIN.into(),
+        fresh_entity: EntityId::fresh(entropy, &scope.id),
+        fresh_authenticator: AuthenticatorId::fresh(entropy),
+        username: username.into(),
+        password: Hash::of(password, &entropy.bytes()),
+        reset,
+    };
+    engine.store.write(now, move |tx| edge::authenticators::ensure_admin(tx, &access, &scope, &first)).wait()
+}
+
 /// A server that is ready to serve.
 pub struct Prepared {
     /// The engine, unsealed if its key was at hand.
@@ -78,6 +109,15 @@ pub fn prepare(settings: Settings, root_token: Option<Secret<String>>) -> Result
     let carriers = settings.delivery.carriers()?;
     let listener =
         TcpListener::bind(settings.listen).map_err(|source| Error::Listen { address: settings.listen, source })?;
+    let (engine, root_token) = open(&settings, root_token)?;
+    Ok(Prepared { engine, root_token, listener, settings, carriers })
+}
+
+/// The same without listening: for an operator's work on a store that no server has open. Also gives the root token, if it is known.
+pub fn open(
+    settings: &Settings,
+    root_token: Option<Secret<String>>,
+) -> Result<(Arc<Engine>, Option<Secret<String>>), Error> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -91,7 +131,7 @@ pub fn prepare(settings: Settings, root_token: Option<Secret<String>>) -> Result
     let engine = Arc::new(engine.with_costs(settings.delivery.costs.clone()));
     let is_new = engine.store.read(engine.now(), sealing::load)?.is_none();
     let root_token = if is_new { Some(root_token.unwrap_or_else(fresh_token)) } else { root_token };
-    if let Some(key) = unseal_key(&settings, is_new)? {
+    if let Some(key) = unseal_key(settings, is_new)? {
         if is_new {
             initialise(&engine, &key)?;
         }
@@ -102,7 +142,7 @@ pub fn prepare(settings: Settings, root_token: Option<Secret<String>>) -> Result
     } else {
         tracing::warn!("there is no key file: the server stays sealed until it is unsealed over HTTP");
     }
-    Ok(Prepared { engine, root_token, listener, settings, carriers })
+    Ok((engine, root_token))
 }
 
 fn fresh_token() -> Secret<String> {

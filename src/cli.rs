@@ -7,9 +7,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+use zeroize::Zeroizing;
 
 use crate::app::{self, Prepared};
 use crate::config::{self, LogFormat, Settings};
+use crate::engine::edge::authenticators::Ensured;
+use crate::engine::{self, edge};
+use crate::model::edge::authenticator::{PASSWORD_LENGTH, USERNAME_LENGTH};
 use crate::secret::Secret;
 
 /// A self-hosted server for second factors.
@@ -24,6 +28,26 @@ struct Arguments {
 enum Command {
     /// Serve.
     Server(Serve),
+    /// An operator's work on a store that no server has open.
+    #[command(subcommand)]
+    Operator(Operator),
+}
+
+#[derive(Subcommand)]
+enum Operator {
+    /// Make the first administrator of the edge network that OpenZiti's APIs manage, or give it another password. The password is the first line
+    /// of the standard input.
+    OpenzitiAdmin(EdgeAdmin),
+}
+
+#[derive(Args)]
+struct EdgeAdmin {
+    /// The file with the settings.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The name that it logs in by.
+    #[arg(long, value_name = "NAME", default_value = "admin")]
+    username: String,
 }
 
 #[derive(Args)]
@@ -40,6 +64,9 @@ struct Serve {
     /// The text of the root token in development; made at random if not given.
     #[arg(long, value_name = "TOKEN", requires = "dev")]
     dev_root_token_id: Option<String>,
+    /// The password of OpenZiti's default administrator, `admin`, in development; if there is one already, it is given this.
+    #[arg(long, value_name = "PASSWORD", requires = "dev")]
+    dev_admin_password: Option<String>,
     /// The directory of the data in development; a temporary one, gone at the end, if not given.
     #[arg(long, value_name = "DIR", requires = "dev")]
     data: Option<PathBuf>,
@@ -62,13 +89,23 @@ enum Error {
     LogFilter(String),
     #[error("writing to the terminal")]
     Terminal(#[source] std::io::Error),
+    #[error("reading the password from the standard input")]
+    Input(#[source] std::io::Error),
+    #[error("{0}")]
+    Credential(String),
+    #[error("the administrator of the edge network cannot be set up")]
+    EdgeAdmin(#[source] edge::Error),
 }
 
 /// Run the command that the process was started with.
 pub fn run() -> ExitCode {
-    let Arguments { command: Command::Server(serve) } = Arguments::parse();
+    let Arguments { command } = Arguments::parse();
     harden();
-    match self::serve(serve) {
+    let done = match command {
+        Command::Server(serve) => self::serve(serve),
+        Command::Operator(Operator::OpenzitiAdmin(admin)) => edge_admin(&admin),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);
@@ -103,6 +140,10 @@ fn produce(config: Option<PathBuf>) -> Result<(), Error> {
     Ok(prepared.serve()?)
 }
 
+/// OpenZiti's default administrator in development.
+const DEV_ADMIN: &str = "admin";
+const DEV_ADMIN_PASSWORD: &str = "admin-dev-password";
+
 fn develop(serve: Serve) -> Result<(), Error> {
     let environment = std::env::vars().filter(|(name, _)| name != "COUNTERSIGN_DATA");
     let mut settings = Settings::load(None, environment)?;
@@ -118,9 +159,52 @@ fn develop(serve: Serve) -> Result<(), Error> {
     settings.delivery = settings.delivery.for_development(settings.data.join("outbox"));
     log_to_stderr(&settings)?;
     let data = settings.data.clone();
+    let (is_edge, rules) = (settings.openziti, settings.edge_rules());
     let prepared = app::prepare(settings, serve.dev_root_token_id.map(Secret::new))?;
+    if is_edge {
+        let reset = serve.dev_admin_password.is_some();
+        let password = Secret::new(serve.dev_admin_password.unwrap_or_else(|| DEV_ADMIN_PASSWORD.into()));
+        check_credentials(DEV_ADMIN, &password)?;
+        match app::ensure_edge_admin(&prepared.engine, &rules, DEV_ADMIN, &password, reset) {
+            // Without its key the server stays sealed, and there is nothing to be set up yet.
+            Ok(_) | Err(edge::Error::Engine(engine::Error::Seal(_))) => {}
+            Err(error) => return Err(Error::EdgeAdmin(error)),
+        }
+    }
     std::io::stdout().write_all(welcome(&prepared, &data)?.as_bytes()).map_err(Error::Terminal)?;
     Ok(prepared.serve()?)
+}
+
+/// Make the first administrator of the edge network, or give it another password.
+fn edge_admin(admin: &EdgeAdmin) -> Result<(), Error> {
+    let settings = Settings::load(Some(&admin.config), std::env::vars())?;
+    log_to_stderr(&settings)?;
+    let mut line = Zeroizing::new(String::new());
+    std::io::stdin().read_line(&mut line).map_err(Error::Input)?;
+    let password = Secret::new(line.trim_end_matches(['\r', '\n']).to_owned());
+    check_credentials(&admin.username, &password)?;
+    let (engine, root_token) = app::open(&settings, None)?;
+    if let Some(token) = root_token {
+        let text = format!("Root token, shown this once: {}\n", token.expose());
+        std::io::stdout().write_all(text.as_bytes()).map_err(Error::Terminal)?;
+    }
+    let ensured = app::ensure_edge_admin(&engine, &settings.edge_rules(), &admin.username, &password, true);
+    let text = match ensured.map_err(Error::EdgeAdmin)? {
+        Ensured::Made => "The administrator was made.\n",
+        Ensured::Reset | Ensured::Kept => "The administrator has this password now.\n",
+    };
+    std::io::stdout().write_all(text.as_bytes()).map_err(Error::Terminal)
+}
+
+/// Whether somebody can log in so at all.
+fn check_credentials(username: &str, password: &Secret<String>) -> Result<(), Error> {
+    let texts = [("the user name", username, USERNAME_LENGTH), ("the password", password.expose(), PASSWORD_LENGTH)];
+    for (what, text, (least, most)) in texts {
+        if !(least..=most).contains(&text.chars().count()) {
+            return Err(Error::Credential(format!("{what} must have {least} to {most} characters")));
+        }
+    }
+    Ok(())
 }
 
 /// What a developer needs to know, and three commands to copy.

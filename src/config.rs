@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer};
 use toml::{Table, Value};
 
 use crate::delivery::carrier;
+use crate::engine::edge::Rules;
 use crate::model::deny_list::DenyList;
+use crate::model::edge::session::SHORTEST_TIMEOUT;
 
 pub use self::delivery::Delivery;
 
@@ -46,6 +48,29 @@ pub struct Settings {
     pub requests_per_second: u32,
     /// Requests that a client address may send at once before that rate counts; 0 for ten seconds' worth.
     pub request_burst: u32,
+    /// Whether the edge APIs of OpenZiti are served.
+    pub openziti: bool,
+    /// The path of the namespace whose entities are the edge network's identities; root if empty.
+    pub openziti_namespace: String,
+    /// Who the codes of new enrolments are said to be for: a host name.
+    pub openziti_issuer: String,
+    /// Where clients reach the edge APIs; if not set, `https://` and what they call the server.
+    pub openziti_url: Option<String>,
+    /// How long an API session lives unused, a minute at least.
+    #[serde(deserialize_with = "duration")]
+    pub openziti_session_timeout: Duration,
+    /// How long an enrolment waits for its first code.
+    #[serde(deserialize_with = "duration")]
+    pub openziti_enrolment_timeout: Duration,
+    /// Wrong codes in one window, after which even a right one is refused until it ends.
+    pub openziti_code_attempts: u32,
+    /// How long that window lasts.
+    #[serde(deserialize_with = "duration")]
+    pub openziti_code_window: Duration,
+    /// Whether the code that confirms an enrolment is spent by that.
+    pub openziti_confirming_spends: bool,
+    /// Whether recovery codes are shown for a time-based code only.
+    pub openziti_totp_shows_recovery_codes: bool,
     /// What is logged: a level, or a filter as `tracing` knows it.
     pub log: String,
     /// `text` or `json`.
@@ -83,6 +108,16 @@ impl Default for Settings {
             write_queue: 4_096,
             requests_per_second: 0,
             request_burst: 0,
+            openziti: true,
+            openziti_namespace: String::new(),
+            openziti_issuer: "openziti.io".into(),
+            openziti_url: None,
+            openziti_session_timeout: Duration::from_mins(30),
+            openziti_enrolment_timeout: Duration::from_mins(15),
+            openziti_code_attempts: 10,
+            openziti_code_window: Duration::from_mins(5),
+            openziti_confirming_spends: false,
+            openziti_totp_shows_recovery_codes: false,
             log: "info".into(),
             log_format: LogFormat::Text,
             denied_endpoints: DenyList::standard(),
@@ -91,7 +126,7 @@ impl Default for Settings {
     }
 }
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 25] = [
     "listen",
     "data",
     "unseal_key_file",
@@ -104,6 +139,16 @@ const NAMES: [&str; 15] = [
     "write_queue",
     "requests_per_second",
     "request_burst",
+    "openziti",
+    "openziti_namespace",
+    "openziti_issuer",
+    "openziti_url",
+    "openziti_session_timeout",
+    "openziti_enrolment_timeout",
+    "openziti_code_attempts",
+    "openziti_code_window",
+    "openziti_confirming_spends",
+    "openziti_totp_shows_recovery_codes",
     "log",
     "log_format",
     "denied_endpoints",
@@ -128,6 +173,14 @@ pub enum Error {
     /// It is not TOML, or a value is of the wrong kind.
     #[error("{0}")]
     Invalid(Box<toml::de::Error>),
+    /// A value makes no sense.
+    #[error("the setting `{name}` makes no sense: {why}")]
+    Senseless {
+        /// The setting.
+        name: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
     /// There is no such setting.
     #[error("there is no setting `{unknown}`; did you mean `{nearest}`?")]
     Unknown {
@@ -171,7 +224,44 @@ impl Settings {
         }
         let (sent, table) = table.into_iter().partition(|(name, _)| delivery::NAMES.contains(&name.as_str()));
         let settings: Self = Table::try_into(table).map_err(|error| Error::Invalid(Box::new(error)))?;
+        settings.check()?;
         Ok(Self { delivery: Delivery::read(sent)?, ..settings })
+    }
+
+    /// Refuse what can be written, but makes no sense.
+    fn check(&self) -> Result<(), Error> {
+        let is_host = |text: &str| {
+            (1..=253).contains(&text.len())
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+        };
+        let wrong = |name, why| Err(Error::Senseless { name, why });
+        if !is_host(&self.openziti_issuer) {
+            return wrong("openziti_issuer", "it must be a bare host name");
+        }
+        if self.openziti_session_timeout < SHORTEST_TIMEOUT {
+            return wrong("openziti_session_timeout", "it must be a minute at least");
+        }
+        if self.openziti_enrolment_timeout.is_zero() {
+            return wrong("openziti_enrolment_timeout", "nobody could enrol");
+        }
+        if self.openziti_code_attempts == 0 || self.openziti_code_window.is_zero() {
+            return wrong("openziti_code_attempts", "there must be an attempt, and a window for it");
+        }
+        Ok(())
+    }
+
+    /// How the edge network is set up.
+    pub fn edge_rules(&self) -> Rules {
+        Rules {
+            namespace: self.openziti_namespace.clone(),
+            session_timeout: self.openziti_session_timeout,
+            issuer: self.openziti_issuer.clone(),
+            enrolment_timeout: self.openziti_enrolment_timeout,
+            code_attempts: self.openziti_code_attempts,
+            code_window: self.openziti_code_window,
+            confirming_spends: self.openziti_confirming_spends,
+            totp_shows_recovery_codes: self.openziti_totp_shows_recovery_codes,
+        }
     }
 
     /// The file with the unseal key.
@@ -187,7 +277,11 @@ impl Settings {
 
 /// A value of the environment, which knows only text.
 fn plain(value: String) -> Value {
-    value.parse().map_or(Value::String(value), Value::Integer)
+    match (value.parse(), value.parse()) {
+        (Ok(number), _) => Value::Integer(number),
+        (_, Ok(switch)) => Value::Boolean(switch),
+        _ => Value::String(value),
+    }
 }
 
 fn nearest(unknown: &str) -> &'static str {
@@ -246,6 +340,20 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_makes_no_sense_is_refused() {
+        for text in [
+            "openziti_issuer = \"a/b\"",
+            "openziti_issuer = \"\"",
+            "openziti_session_timeout = \"59s\"",
+            "openziti_enrolment_timeout = \"0s\"",
+            "openziti_code_attempts = 0",
+        ] {
+            assert!(matches!(load(text, &[]), Err(Error::Senseless { .. })), "{text}");
+        }
+        assert!(!load("", &[("COUNTERSIGN_OPENZITI", "false")]).unwrap().openziti);
+    }
+
+    #[test]
     fn an_unknown_setting_names_the_nearest_known_one() {
         let error = load("lisen = \"x\"", &[]).unwrap_err();
         assert_eq!(error.to_string(), "there is no setting `lisen`; did you mean `listen`?");
@@ -280,7 +388,7 @@ mod tests {
         known.sort_unstable();
         assert_eq!(names, known);
         let settings = load(&uncommented, &[]).unwrap();
-        let unset = Settings { unseal_key_file: None, ..settings };
+        let unset = Settings { unseal_key_file: None, openziti_url: None, ..settings };
         assert_eq!(format!("{unset:?}"), format!("{:?}", Settings::default()));
     }
 }

@@ -61,6 +61,34 @@ text_id! {
     /// The public handle of a token, good for managing it but not for using it.
     Accessor
 }
+text_id! {
+    /// A policy of how identities of an edge network authenticate: a UUID, or `default`.
+    AuthPolicyId
+}
+text_id! {
+    /// A name and password of an edge identity: a UUID.
+    AuthenticatorId
+}
+text_id! {
+    /// An API session of an edge identity: a UUID, which is no secret.
+    ApiSessionId
+}
+text_id! {
+    /// A posture check: a UUID.
+    PostureCheckId
+}
+text_id! {
+    /// A service of an edge network: a UUID.
+    ServiceId
+}
+text_id! {
+    /// A policy of who may use which services: a UUID.
+    ServicePolicyId
+}
+text_id! {
+    /// One use of a service: a UUID.
+    ServiceSessionId
+}
 
 /// The length of a [`BlindKey`]: 128 bits of a keyed hash, which nobody without the index key can compute or invert.
 pub const BLIND_KEY_BYTES: usize = 16;
@@ -141,6 +169,19 @@ impl EnforcementId {
 pub fn decimal(entropy: &dyn Entropy) -> String {
     entropy.text(1, b"123456789") + &entropy.text(17, b"0123456789")
 }
+
+macro_rules! uuid_id {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// A new id.
+            pub fn fresh(entropy: &dyn Entropy) -> Self {
+                Self(entropy.uuid().to_string())
+            }
+        }
+    )*};
+}
+
+uuid_id!(AuthPolicyId AuthenticatorId ApiSessionId PostureCheckId ServiceId ServicePolicyId ServiceSessionId);
 
 macro_rules! qualified_id {
     ($name:ident) => {

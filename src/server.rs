@@ -14,6 +14,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::config::Settings;
 use crate::dialect::Bodies;
+use crate::dialect::openziti;
 use crate::dialect::vault;
 use crate::dialect::zitadel;
 use crate::engine::Engine;
@@ -26,11 +27,16 @@ pub fn start(engine: &Arc<Engine>, listener: TcpListener, settings: &Settings) -
     let engine = Data::from(Arc::clone(engine));
     let bodies = Data::new(Bodies::new(settings.body_timeout));
     let throttle = Data::new(Throttle::new(settings));
+    let network = settings
+        .openziti
+        .then(|| Data::new(openziti::Network { rules: settings.edge_rules(), url: settings.openziti_url.clone() }));
     let factory = move || {
-        App::new()
-            .app_data(throttle.clone())
-            .wrap(from_fn(shed))
-            .configure(zitadel::configure(engine.clone(), bodies.clone()))
+        let app = App::new().app_data(throttle.clone()).wrap(from_fn(shed));
+        let app = match &network {
+            Some(network) => app.configure(openziti::configure(engine.clone(), bodies.clone(), network.clone())),
+            None => app,
+        };
+        app.configure(zitadel::configure(engine.clone(), bodies.clone()))
             .configure(vault::configure(engine.clone(), bodies.clone()))
     };
     let mut server = HttpServer::new(factory)
@@ -92,7 +98,13 @@ async fn shed(
         return Ok(next.call(request).await?.map_into_left_body());
     }
     let path = request.path();
-    let refusal = if zitadel::serves(path) { zitadel::too_often(path) } else { vault::too_often(path) };
+    let refusal = if zitadel::serves(path) {
+        zitadel::too_often(path)
+    } else if openziti::owns(path) {
+        openziti::too_often()
+    } else {
+        vault::too_often(path)
+    };
     Ok(request.into_response(refusal).map_into_right_body())
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::proofs::recovery_hash;
-use super::{Access, Error, entities, methods, verification};
+use super::{Access, Error, edge, entities, methods, verification};
 use crate::factor::key_uri::key_uri;
 use crate::factor::recovery::Form;
 use crate::factor::totp;
@@ -185,6 +185,18 @@ pub fn bind(tx: &mut dyn Tx, access: &Access, draft: &Draft) -> Result<Bound, Er
     if is_full(tx, access, &method, &entity.id)? {
         return Ok(Bound::AlreadyEnrolled { method_name: method.name });
     }
+    let number = add(tx, access, &method, &entity, &drafted.authenticators)?;
+    Ok(Bound::Fresh { number })
+}
+
+/// Add authenticators to what `entity` has under `method`, whether or not there is room. Gives the number of the last one.
+pub(super) fn add(
+    tx: &mut dyn Tx,
+    access: &Access,
+    method: &Method,
+    entity: &Entity,
+    authenticators: &[enrolment::Bound],
+) -> Result<u32, Error> {
     let key = enrolment_key(access, &entity.id, &method.id);
     let there = ENROLMENTS.get(tx, access, key)?;
     if !there.as_ref().is_some_and(Enrolment::counts)
@@ -194,13 +206,14 @@ pub fn bind(tx: &mut dyn Tx, access: &Access, draft: &Draft) -> Result<Bound, Er
         guarded.expires_at = None;
         GUARDS.put(tx, access, &guarded)?;
     }
-    let mut enrolment = there.unwrap_or_else(|| Enrolment::new(entity.id, entity.scope, entity.disabled, method.id));
+    let fresh = || Enrolment::new(entity.id.clone(), entity.scope.clone(), entity.disabled, method.id.clone());
+    let mut enrolment = there.unwrap_or_else(fresh);
     let (now, mut number) = (tx.now(), enrolment.next_number);
-    for bound in &drafted.authenticators {
+    for bound in authenticators {
         number = enrolment.take(bound.clone(), now);
     }
     ENROLMENTS.put(tx, access, &enrolment)?;
-    Ok(Bound::Fresh { number })
+    Ok(number)
 }
 
 /// What binding came to.
@@ -255,15 +268,16 @@ pub fn remove_one(
 ) -> Result<bool, Error> {
     let key = enrolment_key(access, entity, method);
     let Some(mut enrolment) = ENROLMENTS.get(tx, access, key)? else { return Ok(false) };
-    let before = enrolment.authenticators.len();
+    let before = enrolment.clone();
     enrolment.authenticators.retain(|bound| bound.number != number);
-    if enrolment.authenticators.len() == before {
+    if enrolment.authenticators.len() == before.authenticators.len() {
         return Ok(false);
     }
     if enrolment.authenticators.is_empty() {
         remove(tx, access, entity, method)?;
     } else {
         ENROLMENTS.put(tx, access, &enrolment)?;
+        edge::mfa::removed(tx, access, &before)?;
     }
     Ok(true)
 }
@@ -309,7 +323,12 @@ pub fn destroy(
 pub fn remove(tx: &mut dyn Tx, access: &Access, entity: &EntityId, method: &MethodId) -> Result<(), Error> {
     let key = enrolment_key(access, entity, method);
     verification::release_guard(tx, access, key)?;
-    Ok(ENROLMENTS.delete(tx, key)?)
+    let removed = ENROLMENTS.get(tx, access, key)?;
+    ENROLMENTS.delete(tx, key)?;
+    match removed {
+        Some(removed) => edge::mfa::removed(tx, access, &removed),
+        None => Ok(()),
+    }
 }
 
 /// The method and the entity of the request's namespace that an administrator names, checked against each other.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Access, Error, aliases, contacts, enrolments, groups, identity};
+use super::{Access, Error, aliases, contacts, edge, enrolments, groups, identity};
 use crate::entropy::Entropy;
 use crate::id::{EntityId, NamespaceId};
 use crate::model::contact::Channel;
@@ -162,6 +162,7 @@ pub(super) fn destroy(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Resu
     }
     aliases::delete_of(tx, access, &entity.id)?;
     groups::remove_everywhere(tx, access, &entity.id)?;
+    edge::forgetting::entity(tx, access, &entity.id)?;
     PASSWORDS.delete(tx, password_key(access, &entity.id))?;
     for channel in Channel::ALL {
         contacts::remove(tx, access, &entity.id, channel)?;

@@ -18,6 +18,7 @@ pub mod approle;
 pub mod clock;
 pub mod contacts;
 pub mod costs;
+pub mod edge;
 pub mod enforcements;
 pub mod enrolments;
 pub mod entities;

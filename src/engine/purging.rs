@@ -2,7 +2,7 @@
 //!
 //! What is purged has been unreachable since the deletion committed. The list of what is left survives a restart.
 
-use super::{Access, Error, enrolments, entities, mounts, tokens};
+use super::{Access, Error, edge, enrolments, entities, mounts, tokens};
 use crate::id::{Accessor, BlindKey};
 use crate::model::login_policy::Owner;
 use crate::storage::Tx;
@@ -82,6 +82,7 @@ pub fn step(tx: &mut dyn Tx, access: &Access, limit: usize) -> Result<bool, Erro
                 + mounts.len()
                 + enforcements.len()
                 + policies.len()
+                + edge::forgetting::namespace(tx, access, id, limit)?
         }
         Purge::Method(id) => {
             let enrolments =

@@ -34,6 +34,24 @@ pub fn key_uri(issuer: &str, account: &str, authenticator: &Authenticator) -> Se
     Secret::new(uri)
 }
 
+/// The shortest URI of an authenticator with parameters that apps take for granted, as OpenZiti writes it: issuer and secret, in this order.
+///
+/// DEVIATION: the label is escaped as RFC 3986 says, where OpenZiti writes it as it is, so that a name could bring a secret of its own;
+/// `a_name_cannot_bring_a_secret` shows it.
+pub fn short_key_uri(issuer: &str, account: &str, authenticator: &Authenticator) -> Secret<String> {
+    let seed = Zeroizing::new(BASE32_NOPAD.encode(authenticator.seed.expose()));
+    let mut uri = String::with_capacity(256);
+    uri.push_str("otpauth://totp/");
+    escape(&mut uri, issuer, b"");
+    uri.push(':');
+    escape(&mut uri, account, b"");
+    uri.push_str("?issuer=");
+    escape(&mut uri, issuer, b"");
+    uri.push_str("&secret=");
+    uri.push_str(&seed);
+    Secret::new(uri)
+}
+
 /// What stands for itself in a path besides letters, digits and `-_.~`: as in Go's `url.URL`.
 const IN_PATH: &[u8] = b"$&+,/:;=@";
 /// What stands for itself in a value: as in Go's `url.PathEscape`, but for what would end the value.
@@ -80,6 +98,17 @@ mod tests {
         assert_eq!(
             key_uri("My Corp: a/b", "ID", &other).expose(),
             "otpauth://totp/My%20Corp:%20a/b:ID?algorithm=SHA512&digits=8&issuer=My%20Corp:%20a%2Fb&period=60&secret=74"
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_bring_a_secret() {
+        let seed = Secret::new(b"12345678901234567890".to_vec());
+        let authenticator = Authenticator { parameters: Parameters::default(), seed };
+        let uri = short_key_uri("ziti.example", "a b?secret=AAAA&x=#/:é", &authenticator);
+        assert_eq!(
+            uri.expose(),
+            "otpauth://totp/ziti.example:a%20b%3Fsecret%3DAAAA%26x%3D%23%2F%3A%C3%A9?issuer=ziti.example&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
         );
     }
 

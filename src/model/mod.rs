@@ -11,6 +11,7 @@ pub mod clock_guard;
 pub mod contact;
 pub mod costs;
 pub mod deny_list;
+pub mod edge;
 pub mod enforcement;
 pub mod enrolment;
 pub mod entity;

@@ -62,6 +62,14 @@ pub const ALL: &[&Schema] = &[
     &login_policies::LOCKOUT_POLICY,
     &secret_generators::SECRET_GENERATOR,
     &outbox::DUE,
+    &edge::IDENTITY,
+    &edge::AUTHENTICATOR,
+    &edge::API_SESSION,
+    &edge::SERVICE_SESSION,
+    &edge::AUTH_POLICY,
+    &edge::POSTURE_CHECK,
+    &edge::SERVICE,
+    &edge::SERVICE_POLICY,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -1038,6 +1046,7 @@ impl Stored for Policy {
 }
 
 pub mod costs;
+pub mod edge;
 pub mod login_policies;
 pub mod message_providers;
 pub mod outbox;

@@ -7,7 +7,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Answer, Server, authenticator, code_at};
+use countersign::app;
+use countersign::config::Settings;
+use countersign::secret::Secret;
+
+use crate::support::{Answer, Server, ask, authenticator, code_at};
 
 /// One exchange of a transcript, without the answer.
 #[derive(Default)]
@@ -89,7 +93,7 @@ impl Player {
             .collect();
         let body = self.expand(&lines.cloned().collect::<Vec<_>>().join("\n"));
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let answer = self.server.ask(method, &path, &headers, &body);
+        let answer = ask(self.server.address, method, &path, &headers, &body);
         for line in &exchange.keep {
             let mut words = line.split(' ').skip(1);
             let (name, path) = words.next().zip(words.next()).expect("a name and a path");
@@ -102,18 +106,23 @@ impl Player {
 /// An answer as a transcript shows it: status, the headers that are ours, and the body with a picture shortened.
 fn shown(answer: &Answer) -> Vec<String> {
     let mut lines = vec![format!("< {}", answer.status)];
-    let ours = ["cache-control", "content-type", "x-vault-namespace"];
+    let ours =
+        ["cache-control", "content-type", "expiration-seconds", "www-authenticate", "x-vault-namespace", "zt-session"];
     let mut headers: Vec<String> = answer
         .head
         .lines()
         .skip(1)
-        .map(str::to_lowercase)
+        .filter_map(|line| line.split_once(':').map(|(name, value)| format!("{}:{value}", name.to_lowercase())))
         .filter(|line| ours.iter().any(|name| line.starts_with(&format!("{name}:"))))
         .map(|line| format!("< {line}"))
         .collect();
     headers.sort();
     lines.extend(headers);
     lines.push("<".into());
+    if lines.iter().any(|line| line.starts_with("< content-type: image/")) {
+        lines.push("< (a picture)".into());
+        return lines;
+    }
     let mut text = answer.text.clone();
     if let Some(picture) = answer.at("data.barcode").as_str().filter(|picture| picture.len() > 40) {
         text = text.replace(picture, &format!("{}...{} characters", &picture[..40], picture.len()));
@@ -126,6 +135,12 @@ fn replay(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let (exchanges, trailing) = parse(&text);
     let mut player = Player { server: Server::start(), kept: BTreeMap::new() };
+    if path.parent().is_some_and(|directory| directory.ends_with("openziti")) {
+        // Its first administrator is made before anybody can ask for anything.
+        let rules = Settings::default().edge_rules();
+        let password = Secret::new("admin-dev-password".into());
+        app::ensure_edge_admin(&player.server.engine, &rules, "admin", &password, false).unwrap();
+    }
     let mut out = Vec::new();
     for exchange in &exchanges {
         let answer = player.play(exchange);

@@ -13,7 +13,7 @@ const RUNGS: &[&[&str]] = &[
     &["delivery"],
     &["engine"],
     &["dialect/body", "dialect/path"],
-    &["dialect/vault", "dialect/zitadel"],
+    &["dialect/vault", "dialect/zitadel", "dialect/openziti"],
     &["config"],
     &["server"],
     &["app"],

@@ -22,6 +22,7 @@ mod logins;
 mod mfa;
 mod openapi;
 mod outbox;
+mod openziti;
 mod policies;
 mod pushes;
 mod scenarios;

@@ -173,20 +173,17 @@ pub(crate) fn code_at(authenticator: &Authenticator, now: Timestamp, steps: i64)
     code_of(authenticator, step).expose().clone()
 }
 
-/// What an authenticator app makes of a key URI.
+/// What an authenticator app makes of a key URI: what that does not say is as apps take for granted.
 pub(crate) fn authenticator(url: &str) -> Authenticator {
     let query = url.split_once('?').expect("a key URI").1;
-    let value = |name: &str| {
-        let pair = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        pair.expect("a parameter of the key URI")
-    };
+    let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let parameters = Parameters {
-        algorithm: Algorithm::parse(value("algorithm")).unwrap(),
-        digits: Digits::try_from(value("digits").parse::<u8>().unwrap()).unwrap(),
-        period_secs: value("period").parse().unwrap(),
+        algorithm: Algorithm::parse(value("algorithm").unwrap_or("SHA1")).unwrap(),
+        digits: Digits::try_from(value("digits").unwrap_or("6").parse::<u8>().unwrap()).unwrap(),
+        period_secs: value("period").unwrap_or("30").parse().unwrap(),
         skew: 1,
     };
-    let seed = data_encoding::BASE32_NOPAD.decode(value("secret").as_bytes()).unwrap();
+    let seed = data_encoding::BASE32_NOPAD.decode(value("secret").expect("a secret").as_bytes()).unwrap();
     Authenticator { parameters, seed: Secret::new(seed) }
 }
 
