@@ -9,7 +9,9 @@ import urllib.parse
 class Authenticator:
     def __init__(self, url):
         """Scan the key that a server gives as an otpauth URL."""
-        self.key = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+        said = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+        # What a key does not say is as every app takes it for granted.
+        self.key = {"algorithm": "SHA1", "digits": "6", "period": "30", **said}
         self.period = int(self.key["period"])
         self.shown = 0
 
@@ -19,6 +21,10 @@ class Authenticator:
             time.sleep(0.1)
         self.shown = step
         return self.at(step)
+
+    def now(self):
+        """The passcode that it shows, whether or not it has shown it before."""
+        return self.at(int(time.time()) // self.period)
 
     def wrong(self):
         """What looks like a passcode, and is not one anywhere near now."""

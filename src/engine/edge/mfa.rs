@@ -105,6 +105,8 @@ pub fn is_verified(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Result<
 pub struct Fresh {
     seed: Secret<Vec<u8>>,
     codes: RecoveryCodes,
+    /// The number of the generator: what its spent steps go by, so that those of one that was removed are none of its own.
+    number: u32,
     /// Ids of the default methods, should they be made for it.
     methods: [MethodId; 2],
 }
@@ -114,6 +116,7 @@ pub fn fresh(access: &Access, entropy: &dyn Entropy) -> Fresh {
     Fresh {
         seed: Secret::new(entropy.bytes::<SEED_BYTES>().to_vec()),
         codes: fresh_codes(CODES, access).0,
+        number: u32::from_be_bytes(entropy.bytes()) / 2 + 1,
         methods: [MethodId::fresh(entropy), MethodId::fresh(entropy)],
     }
 }
@@ -143,6 +146,7 @@ pub fn start(tx: &mut dyn Tx, access: &Access, caller: &Caller, rules: &Rules, f
     let (parameters, seed) = (totp::Parameters::default(), fresh.seed.clone());
     let standing = Standing::PendingUntil(now.plus(rules.enrolment_timeout));
     let generator = bound(Authenticator::Totp(totp::Authenticator { parameters, seed }), standing, now);
+    number_from(tx, access, entity, &method.id, fresh.number)?;
     enrolments::add(tx, access, &method, entity, &[generator])?;
     let recovery = Settings::Recovery(Recovery::default());
     let codes = methods::ensure_default(tx, access, &entity.scope, &recovery, recovery_id)?;
@@ -155,6 +159,16 @@ pub fn start(tx: &mut dyn Tx, access: &Access, caller: &Caller, rules: &Rules, f
 fn bound(authenticator: Authenticator, standing: Standing, now: Timestamp) -> Bound {
     let (number, label, created_at) = (0, String::new(), now);
     Bound { number, label, authenticator, standing, created_at, confirmed_at: None, last_used_at: None }
+}
+
+/// Let what `entity` will have under `method` be numbered from `first` on, if it has nothing there.
+fn number_from(tx: &mut dyn Tx, access: &Access, entity: &Entity, method: &MethodId, first: u32) -> Result<(), Error> {
+    if !ENROLMENTS.contains(tx, enrolment_key(access, &entity.id, method))? {
+        let mut enrolment = Enrolment::new(entity.id.clone(), entity.scope.clone(), entity.disabled, method.clone());
+        enrolment.next_number = first;
+        ENROLMENTS.put(tx, access, &enrolment)?;
+    }
+    Ok(())
 }
 
 /// Forget what waits for its first code under `method`.

@@ -265,6 +265,21 @@ fn the_code_that_confirms_may_log_in_once_more_unless_an_operator_says_otherwise
 }
 
 #[test]
+fn whoever_removes_and_enrols_again_need_not_wait_for_the_next_step() {
+    let net = Net::start();
+    net.person("alice");
+    let token = net.login("alice");
+    let old = net.enrol(&token);
+    assert_eq!(net.prove(&token, &net.code(&old)).status, 200);
+    assert_eq!(net.client(&token, "DELETE", MFA, &code(&net.code(&old))).status, 200);
+    let new = net.start_enrolment(&token);
+    assert_eq!(net.client(&token, "POST", VERIFY, &code(&net.code(&new))).status, 200, "another secret's code");
+    let next = net.login("alice");
+    assert_eq!(net.prove(&next, &net.code(&old)).status, 400);
+    assert_eq!(net.prove(&next, &net.code(&new)).status, 200);
+}
+
+#[test]
 fn the_management_api_has_the_same_second_factor() {
     let net = Net::start();
     net.person("alice");
