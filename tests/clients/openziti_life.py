@@ -30,13 +30,21 @@ class Generated:
     """The client that was made of the description."""
 
     def __init__(self, address):
+        import warnings
+
         import yaml
         from bravado.client import SwaggerClient
         from bravado.exception import HTTPError
 
         description = yaml.safe_load(DESCRIPTION.read_text())
         description.update(host=address.partition("//")[2], schemes=["http"])
-        config = {"also_return_response": True, "use_models": False, "validate_responses": True}
+        # It says of texts that are links to it, and nothing else, that it does not know their format.
+        warnings.filterwarnings("ignore", "uri format is not registered")
+        # The description itself is taken as it is: it has whole numbers with a decimal point.
+        config = {
+            "also_return_response": True, "include_missing_properties": False, "use_models": False,
+            "validate_responses": True, "validate_swagger_spec": False,
+        }
         self.client, self.error = SwaggerClient.from_spec(description, config=config), HTTPError
         # The description calls links URIs; the original's are relative, and so are ours.
         checker = self.client.swagger_spec.format_checker
@@ -97,7 +105,8 @@ class Plain:
 def main():
     generated = DESCRIPTION.exists()
     if generated and pathlib.Path(sys.prefix).resolve() != GENERATOR:
-        os.execv(GENERATOR / "bin/python", ["python", __file__])
+        generator = str(GENERATOR / "bin/python")
+        os.execv(generator, [generator, __file__])
     print("by a client made of the description" if generated else f"no description at {DESCRIPTION}: by plain calls")
     with serving("--dev-admin-password", PASSWORD) as address:
         live(Generated(address) if generated else Plain(address), Administrator(address))
