@@ -350,28 +350,25 @@ pub fn replace_codes(tx: &mut dyn Tx, access: &Access, entity: &Entity, fresh: &
     Ok(())
 }
 
-/// Remove the second factor of an entity, whatever state it is in. Says whether there was one.
-pub fn remove(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Result<bool, Error> {
-    let had = record(tx, access, entity)?.is_some();
+/// Remove the second factor of an entity: its recovery codes go with it. Of one that waits for its first code, only what waits goes.
+pub fn remove(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Result<(), Error> {
+    let Some(record) = record(tx, access, entity)? else { return Ok(()) };
     for kind in [Kind::Totp, Kind::Recovery] {
-        if let Some(method) = methods::default_of(tx, access, &entity.scope, kind)? {
+        let Some(method) = methods::default_of(tx, access, &entity.scope, kind)? else { continue };
+        if record.is_verified {
             enrolments::remove(tx, access, &entity.id, &method.id)?;
+        } else {
+            forget_pending(tx, access, &entity.id, &method.id)?;
         }
     }
-    Ok(had)
+    Ok(())
 }
 
 /// Remove the second factor of the identity with this id for it.
 ///
 /// # Errors
 /// [`Refusal::Unknown`], [`Refusal::NotAdmin`].
-pub fn remove_for(
-    tx: &mut dyn Tx,
-    access: &Access,
-    scope: &Scope,
-    id: &EntityId,
-    doer: Doer<'_>,
-) -> Result<bool, Error> {
+pub fn remove_for(tx: &mut dyn Tx, access: &Access, scope: &Scope, id: &EntityId, doer: Doer<'_>) -> Result<(), Error> {
     let (entity, identity) = identities::known(tx, access, scope, id)?;
     identities::check_reach(doer, &identity)?;
     remove(tx, access, &entity)

@@ -127,3 +127,24 @@ fn an_entity_of_another_namespace_is_no_identity() {
     let body = json!({ "method": "updb", "identityId": carol, "username": "carol", "password": "password-carol" });
     assert_eq!(net.manage("POST", "authenticators", &body).status, 404);
 }
+
+#[test]
+fn giving_up_what_was_never_confirmed_destroys_nothing_that_counts() {
+    let (net, _, _, _) = enrolled();
+    let bob = net.person("bobby");
+    let token = net.login("bobby");
+    let method = net.server.call("LIST", "identity/mfa/method/recovery", &json!({})).text("data.keys.0");
+    let pair = json!({ "method_id": method, "entity_id": bob });
+    let made = net.server.call("POST", "identity/mfa/method/recovery/admin-generate", &pair);
+    assert!(made.status < 300, "{made:?}");
+    let codes = texts(made.at("data.codes"));
+    net.start_enrolment(&token);
+    assert_eq!(net.client(&token, "DELETE", "current-identity/mfa", &NONE).status, 200);
+    assert!(validate(&net, &pair, &codes[0]).status < 300, "an operator's codes are still good");
+    net.start_enrolment(&token);
+    assert_eq!(net.manage("DELETE", &format!("identities/{bob}/mfa"), &NONE).status, 200);
+    assert!(validate(&net, &pair, &codes[1]).status < 300);
+    // Those of a confirmed enrolment take their place.
+    net.enrol(&token);
+    assert!(validate(&net, &pair, &codes[2]).status >= 400);
+}
