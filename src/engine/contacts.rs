@@ -1,8 +1,9 @@
 //! Contact points of entities: given, proven, removed. Codes go to proven ones only.
 
-use super::{Access, Error};
+use super::{Access, Error, enrolments};
 use crate::id::EntityId;
 use crate::model::contact::{Channel, Contact};
+use crate::model::enrolment::Authenticator;
 use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::storage::tables::{CONTACTS, contact_key};
@@ -51,4 +52,41 @@ pub fn remove(tx: &mut dyn Tx, access: &Access, entity: &EntityId, channel: Chan
     let there = get(tx, access, entity, channel)?.is_some();
     CONTACTS.delete(tx, contact_key(access, entity, channel))?;
     Ok(there)
+}
+
+/// Who gives an address in place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Whoever shows that they are the entity, or speaks for it.
+    Owner,
+    /// Whoever has proven its first factor, and no more.
+    FirstFactor,
+}
+
+/// Whether `address`, once it is proven, may become where `entity` is reached over `channel`. What is proven already stays where a first factor is
+/// all that was shown, and where codes are sent to it: else whoever can enrol under one method would take over the others.
+pub fn may_become(
+    tx: &mut dyn Tx,
+    access: &Access,
+    entity: &EntityId,
+    channel: Channel,
+    address: &Secret<String>,
+    by: By,
+) -> Result<bool, Error> {
+    let there = get(tx, access, entity, channel)?.filter(|there| there.verified_at.is_some());
+    if there.is_none_or(|there| there.address == *address) {
+        return Ok(true);
+    }
+    match by {
+        By::FirstFactor => Ok(false),
+        By::Owner => {
+            let enrolments = enrolments::of_entity(tx, access, entity)?;
+            let leans = |authenticator: &Authenticator| match authenticator {
+                Authenticator::OutOfBand { channel: over, .. } => *over == channel,
+                Authenticator::Totp(_) | Authenticator::Recovery(_) => false,
+            };
+            let mut bound = enrolments.iter().flat_map(|enrolment| &enrolment.authenticators);
+            Ok(!bound.any(|bound| bound.counts() && leans(&bound.authenticator)))
+        }
+    }
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::contacts::By;
 use super::proofs::recovery_hash;
-use super::{Access, Error, edge, entities, methods, verification};
+use super::{Access, Error, contacts, edge, entities, methods, verification};
 use crate::factor::key_uri::key_uri;
 use crate::factor::recovery::Form;
 use crate::factor::totp;
@@ -185,19 +186,19 @@ pub fn bind(tx: &mut dyn Tx, access: &Access, draft: &Draft) -> Result<Bound, Er
     if is_full(tx, access, &method, &entity.id)? {
         return Ok(Bound::AlreadyEnrolled { method_name: method.name });
     }
-    let number = add(tx, access, &method, &entity, &drafted.authenticators)?;
+    let number = add(tx, access, &entity, &method.id, &drafted.authenticators)?;
     Ok(Bound::Fresh { number })
 }
 
-/// Add authenticators to what `entity` has under `method`, whether or not there is room. Gives the number of the last one.
+/// Add `bound` to what `entity` has under `method`; gives back the last one's number.
 pub(super) fn add(
     tx: &mut dyn Tx,
     access: &Access,
-    method: &Method,
     entity: &Entity,
-    authenticators: &[enrolment::Bound],
+    method: &MethodId,
+    bound: &[enrolment::Bound],
 ) -> Result<u32, Error> {
-    let key = enrolment_key(access, &entity.id, &method.id);
+    let key = enrolment_key(access, &entity.id, method);
     let there = ENROLMENTS.get(tx, access, key)?;
     if !there.as_ref().is_some_and(Enrolment::counts)
         && let Some(mut guarded) = GUARDS.get(tx, access, key)?
@@ -206,14 +207,37 @@ pub(super) fn add(
         guarded.expires_at = None;
         GUARDS.put(tx, access, &guarded)?;
     }
-    let fresh = || Enrolment::new(entity.id.clone(), entity.scope.clone(), entity.disabled, method.id.clone());
+    let fresh = || Enrolment::new(entity.id.clone(), entity.scope.clone(), entity.disabled, method.clone());
     let mut enrolment = there.unwrap_or_else(fresh);
     let (now, mut number) = (tx.now(), enrolment.next_number);
-    for bound in authenticators {
+    for bound in bound {
         number = enrolment.take(bound.clone(), now);
     }
     ENROLMENTS.put(tx, access, &enrolment)?;
     Ok(number)
+}
+
+/// Let `bound` of `entity` count: its owner has proven possession. An address that it brought becomes the entity's contact point, unless it may
+/// not: then nothing is changed. Says whether it counts.
+pub(super) fn confirm(
+    tx: &mut dyn Tx,
+    access: &Access,
+    entity: &EntityId,
+    bound: &mut enrolment::Bound,
+    by: By,
+) -> Result<bool, Error> {
+    if let Authenticator::OutOfBand { channel, unproven } = &mut bound.authenticator
+        && let Some(given) = unproven
+    {
+        if !contacts::may_become(tx, access, entity, *channel, &given.address, by)? {
+            return Ok(false);
+        }
+        contacts::put(tx, access, entity, *channel, &given.address, true)?;
+        *unproven = None;
+    }
+    bound.confirmed_at.get_or_insert(tx.now());
+    bound.standing = Standing::Counting;
+    Ok(true)
 }
 
 /// What binding came to.
@@ -353,7 +377,7 @@ pub fn bound_pair(
 }
 
 /// A method reaches the entities of its own namespace and of those below.
-fn check_reach(method: &Method, entity: &Entity) -> Result<(), Error> {
+pub(super) fn check_reach(method: &Method, entity: &Entity) -> Result<(), Error> {
     if method.scope.contains(&entity.scope) {
         return Ok(());
     }

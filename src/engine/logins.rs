@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::challenges::{self, Draft};
 use super::requirements::{self, Attempts, Constraint, Offer, Outcome, Unsatisfied};
 use super::tokens::{self, Created, FreshToken};
 use super::{Access, Error, enforcements, entities, lockout, mounts};
@@ -42,6 +43,8 @@ pub struct FirstFactor {
     pub offer: Option<Offer>,
     /// What a login draws from chance.
     pub fresh: Fresh,
+    /// Codes to be sent if it has to wait for them: drafted for its request id.
+    pub codes: Vec<Draft>,
 }
 
 /// What a login draws from chance.
@@ -90,6 +93,8 @@ pub struct Requirement {
     pub request_id: Secret<String>,
     /// What is asked: all of it.
     pub constraints: Vec<Constraint>,
+    /// What came of the codes that were drafted for it.
+    pub codes: Vec<challenges::Outcome>,
 }
 
 /// Let somebody in whose first factor is proven, or say what else they must prove.
@@ -114,7 +119,7 @@ pub fn admit(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor, clock: Cloc
     match &proven.offer {
         None if asked.is_empty() => Ok(Admission::Token(complete(tx, access, &login, &proven.fresh.token)?)),
         Some(_) if asked.is_empty() => Ok(Admission::Unasked(complete(tx, access, &login, &proven.fresh.token)?)),
-        None => wait(tx, access, login, &asked, &proven.fresh.request_id).map(Admission::Requirement),
+        None => wait(tx, access, login, &asked, proven).map(Admission::Requirement),
         Some(offer) => {
             let attempts = requirements::evaluate(tx, access, &asked, &login, None, offer)?;
             match requirements::settle(tx, access, &asked, None, &attempts, clock)? {
@@ -131,8 +136,9 @@ fn wait(
     access: &Access,
     login: Login,
     asked: &[Enforcement],
-    request_id: &Secret<String>,
+    proven: &FirstFactor,
 ) -> Result<Requirement, Error> {
+    let request_id = &proven.fresh.request_id;
     let constraints = requirements::constraints(tx, access, &login, asked)?;
     let pending = PendingLogin {
         key: pending_login_key(access, request_id.expose()),
@@ -142,7 +148,13 @@ fn wait(
         drafted: 0,
     };
     PENDING_LOGINS.put(tx, access, &pending)?;
-    Ok(Requirement { request_id: request_id.clone(), constraints })
+    let mut codes = Vec::new();
+    for draft in proven.codes.iter().filter(|draft| *draft.entity() == pending.login.entity) {
+        if asked.iter().any(|enforcement| enforcement.methods.contains(draft.method())) {
+            codes.push(challenges::pose(tx, access, draft)?);
+        }
+    }
+    Ok(Requirement { request_id: request_id.clone(), constraints, codes })
 }
 
 /// Make the token of a login of which everything is proven: the one way there. Its earlier failures are forgiven only now.
@@ -273,7 +285,7 @@ fn entity_of(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor) -> Result<E
 }
 
 /// The entity that is called `name` in `mount`, if it was ever seen there.
-fn known(tx: &mut dyn Tx, access: &Access, mount: &Accessor, name: &str) -> Result<Option<Entity>, Error> {
+pub(super) fn known(tx: &mut dyn Tx, access: &Access, mount: &Accessor, name: &str) -> Result<Option<Entity>, Error> {
     let alias = ALIASES.find_one(tx, access, ALIAS_BY_NAME, alias_name_key(access, mount, name))?;
     let Some(alias) = alias else { return Ok(None) };
     ENTITIES.get(tx, access, entity_key(access, &alias.entity))?.ok_or(Error::Denied).map(Some)

@@ -1,7 +1,9 @@
 //! Methods: set up, shown, deleted.
 
+use super::wording::{self, Words};
 use super::{Access, Error, enforcements};
 use crate::id::MethodId;
+use crate::model::contact::Channel;
 use crate::model::method::{Kind, LONGEST_TEXT, Method, Settings};
 use crate::model::namespace::Scope;
 use crate::storage::Tx;
@@ -28,10 +30,21 @@ pub struct Write {
 /// Make a method, or set it up anew.
 ///
 /// # Errors
-/// [`Error::UnknownMethod`], [`Error::OtherNamespace`], [`Error::OtherKind`], [`Error::MethodNameTaken`], [`Error::NameTooLong`].
+/// [`Error::UnknownMethod`], [`Error::OtherNamespace`], [`Error::OtherKind`], [`Error::MethodNameTaken`], [`Error::NameTooLong`],
+/// [`Error::Wording`].
 pub fn write(tx: &mut dyn Tx, access: &Access, command: &Write) -> Result<MethodId, Error> {
     if command.name.len() > LONGEST_TEXT {
         return Err(Error::NameTooLong);
+    }
+    match &command.settings {
+        Settings::Sms(settings) => wording::check(Channel::Sms, &Words::of(settings)).map_err(Error::Wording)?,
+        Settings::Email(settings) => wording::check(Channel::Email, &Words::of(settings)).map_err(Error::Wording)?,
+        Settings::Totp(_)
+        | Settings::Duo(_)
+        | Settings::Okta(_)
+        | Settings::PingId(_)
+        | Settings::WebAuthn(_)
+        | Settings::Recovery(_) => {}
     }
     let namesake = by_name(tx, access, &command.scope, &command.name)?;
     let there = match &command.id {

@@ -15,6 +15,8 @@ pub use service::Engine;
 pub mod access;
 pub mod aliases;
 pub mod approle;
+pub mod asking;
+pub mod challenges;
 pub mod clock;
 pub mod contacts;
 pub mod costs;
@@ -35,6 +37,7 @@ pub mod methods;
 pub mod mounts;
 pub mod namespaces;
 mod nesting;
+pub mod out_of_band;
 pub mod outbox;
 pub mod passwords;
 pub mod policies;
@@ -51,6 +54,7 @@ pub mod token_roles;
 pub mod tokens;
 pub mod userpass;
 pub mod verification;
+pub mod wording;
 pub mod wrapping;
 
 /// Why a command was not carried out. Nothing was changed. A wrong passcode is not among these: that is an outcome.
@@ -184,6 +188,29 @@ pub enum Error {
     /// The method is not one that may be enrolled under during this login.
     #[error("no self-enrolment under the method {0}")]
     NoSelfEnrolment(MethodId),
+    /// A message's template cannot be used.
+    #[error(transparent)]
+    Wording(#[from] wording::Refusal),
+    /// No codes are sent under the method.
+    #[error("no challenge is posed under the method")]
+    NoChallenge,
+    /// The method is not one that is asked of the login.
+    #[error("the login is not asked for the method {0}")]
+    NotAsked(MethodId),
+    /// The entity has nothing under the method that a code could be sent to.
+    #[error("nothing to send a code to under the method {method_name}")]
+    NotReached {
+        /// The method's name.
+        method_name: String,
+        /// The entity.
+        entity: EntityId,
+    },
+    /// No address was given, and the entity has no proven one.
+    #[error("an address is missing")]
+    NoAddress,
+    /// The entity is reached at another address, which this one must not take the place of.
+    #[error("another address is proven")]
+    OtherAddress,
     /// A policy was to be written or deleted that must not be.
     #[error("the policy stays as it is")]
     Policy(#[source] policies::Refusal),

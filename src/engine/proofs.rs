@@ -13,9 +13,10 @@ use crate::id::{BlindKey, EntityId};
 use crate::model::challenge::Posed;
 use crate::model::clock_guard::{ClockGuard, GRACE};
 use crate::model::contact::Channel;
-use crate::model::enrolment::{Authenticator, Bound, Enrolment, RecoveryCode, RecoveryCodes};
+use crate::model::enrolment::{Authenticator, Bound, Enrolment, RecoveryCode, RecoveryCodes, Unproven};
 use crate::model::method::{Method, Settings};
 use crate::secret::Secret;
+use crate::storage::tables::paces::PACES;
 use crate::storage::tables::{
     CHALLENGES, CONTACTS, ENROLMENTS, SPENT, challenge_key, contact_key, spent_id, spent_key,
 };
@@ -118,7 +119,9 @@ pub(super) fn find(
             }
         }
         Authenticator::Recovery(codes) => find_recovery(access, bound.number, codes, asked.passcode),
-        Authenticator::OutOfBand { channel } => find_code(tx, access, enrolment, bound.number, *channel, asked)?,
+        Authenticator::OutOfBand { channel, unproven } => {
+            find_code(tx, access, enrolment, bound.number, (*channel, unproven.as_ref()), asked)?
+        }
     })
 }
 
@@ -169,31 +172,41 @@ fn hash_of(access: &Access, codes: &RecoveryCodes, code: &RecoveryCode) -> Optio
     }
 }
 
-/// What a code is to the challenge that was sent to the entity's contact point, if that is still theirs.
+/// What a code is to the challenge that was sent to where its owner is reached: the address that it is to prove, or else the entity's proven
+/// contact point. Without a challenge no code is right.
 fn find_code(
     tx: &mut dyn Tx,
     access: &Access,
     enrolment: &Enrolment,
     number: u32,
-    channel: Channel,
+    at: (Channel, Option<&Unproven>),
     asked: &Asked<'_>,
 ) -> Result<Finding, Error> {
     let slot = challenge_key(access, asked.asker, &enrolment.entity, &enrolment.method);
+    let (channel, unproven) = at;
     let contact = CONTACTS.get(tx, access, contact_key(access, &enrolment.entity, channel))?;
-    let reached = contact.map(|contact| address_hash(access, channel, contact.address.expose()));
-    let Some(challenge) = CHALLENGES.get(tx, access, slot)? else { return Ok(Finding::Wrong(None)) };
-    let Posed::Code { hash, sent_to, .. } = &challenge.posed;
-    let is_right = code_hash(access, slot, &challenge.id, asked.passcode) == *hash;
-    if is_right && reached == Some(*sent_to) {
-        return Ok(Finding::Right(Claim::Code { number, slot, id: challenge.id }));
+    let proven = contact.filter(|contact| contact.verified_at.is_some()).map(|contact| contact.address);
+    let address = unproven.map(|unproven| unproven.address.clone()).or(proven);
+    let reached = address.map(|address| address_hash(access, channel, address.expose()));
+    let Some(challenge) = CHALLENGES.get(tx, access, slot)? else {
+        let is_code = asked.form.is_none_or(|form| form.parse(asked.passcode).is_some());
+        return Ok(if is_code { Finding::Wrong(None) } else { Finding::Malformed });
+    };
+    match &challenge.posed {
+        Posed::Code { form, hash, sent_to, .. } => {
+            let Some(code) = form.parse(asked.passcode) else { return Ok(Finding::Malformed) };
+            if code_hash(access, slot, &challenge.id, &code) == *hash && reached == Some(*sent_to) {
+                return Ok(Finding::Right(Claim::Code { number, slot, id: challenge.id }));
+            }
+            Ok(Finding::Wrong(Some(slot)))
+        }
     }
-    Ok(Finding::Wrong(Some(slot)))
 }
 
 /// The keyed hash of a code that was sent for the challenge `id` in `slot`.
-pub(super) fn code_hash(access: &Access, slot: BlindKey, id: &str, code: &Secret<String>) -> BlindKey {
+pub(super) fn code_hash(access: &Access, slot: BlindKey, id: &str, code: &Candidate) -> BlindKey {
     let slot = data_encoding::HEXLOWER.encode(slot.as_ref());
-    access.blind("challenge.code", &[&slot, id, code.expose()])
+    access.blind("challenge.code", &[&slot, id, code.expose().expose()])
 }
 
 /// The keyed hash of where a code was sent to.
@@ -210,7 +223,14 @@ pub(super) fn decoy(access: &Access, method: Option<&Method>, passcode: &Secret<
     };
     match method.map(|method| &method.settings) {
         Some(Settings::Recovery(settings)) => recovery(settings.form, settings.count),
-        Some(Settings::Sms(_) | Settings::Email(_) | Settings::WebAuthn(_)) => Finding::Wrong(None),
+        Some(Settings::Sms(settings) | Settings::Email(settings)) => match settings.form.parse(passcode) {
+            Some(code) => {
+                let _ = code_hash(access, BlindKey::from([0; 16]), "", &code);
+                Finding::Wrong(None)
+            }
+            None => Finding::Malformed,
+        },
+        Some(Settings::WebAuthn(_)) => Finding::Wrong(None),
         Some(Settings::Totp(_) | Settings::Duo(_) | Settings::Okta(_) | Settings::PingId(_)) | None => {
             let seed = Secret::new(vec![0; 20]);
             let nobodys = totp::Authenticator { parameters: totp::Parameters::default(), seed };
@@ -295,10 +315,14 @@ pub(super) fn spend(
         },
         Claim::Recovery { number, hash } => spend_recovery(tx, access, key, *number, *hash),
         Claim::Code { number, slot, id } => {
-            if CHALLENGES.get(tx, access, *slot)?.is_none_or(|challenge| challenge.id != *id) {
+            let Some(challenge) = CHALLENGES.get(tx, access, *slot)?.filter(|challenge| challenge.id == *id) else {
                 return Ok(false);
-            }
+            };
             CHALLENGES.delete(tx, *slot)?;
+            match challenge.posed {
+                // Its owner is there: another may be sent to them at once.
+                Posed::Code { pace, .. } => PACES.delete(tx, pace)?,
+            }
             note_use(tx, access, key, *number)?;
             Ok(true)
         }
@@ -372,7 +396,9 @@ fn note_use(tx: &mut dyn Tx, access: &Access, key: BlindKey, number: u32) -> Res
 /// Count a wrong answer against the challenge in `slot`: after the last one that is allowed it is void.
 pub(super) fn count_try(tx: &mut dyn Tx, access: &Access, slot: BlindKey) -> Result<(), Error> {
     let Some(mut challenge) = CHALLENGES.get(tx, access, slot)? else { return Ok(()) };
-    let Posed::Code { tries_left, .. } = &mut challenge.posed;
+    let tries_left = match &mut challenge.posed {
+        Posed::Code { tries_left, .. } => tries_left,
+    };
     *tries_left = tries_left.saturating_sub(1);
     if *tries_left == 0 {
         return Ok(CHALLENGES.delete(tx, slot)?);

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::verification::{self, Asked, Evaluation, Outcome as Verified, Reason, Terms};
+use super::contacts::By;
+use super::verification::{self, Asked, Evaluation, Outcome as Verified, Purpose, Reason, Terms};
 use super::{Access, Error, enrolments, methods, pushing, self_enrolment};
 use crate::delivery::gateway::{Gateway, PushQuestion};
 use crate::id::{EntityId, MethodId};
@@ -297,13 +298,15 @@ fn attempt(
     let passcode = passcode.unwrap_or(&none);
     let draft = pending.and_then(|pending| pending.draft(&method.id));
     let bound = ENROLMENTS.get(tx, access, enrolment_key(access, entity, &method.id))?.filter(Enrolment::counts);
-    let asker = pending.map_or(Asker::Application, |pending| Asker::Login(pending.key));
-    let asked = Asked { passcode, asker, terms: Terms::default() };
-    let against = match (&bound, draft) {
-        (Some(enrolment), _) => Some((enrolment, None)),
-        (None, Some(draft)) => Some((&draft.enrolment, Some(draft.number))),
-        (None, None) => None,
+    // What an application has asked for is no answer to a login.
+    let asker = pending.map_or(Asker::Nobody, |pending| Asker::Login(pending.key));
+    let (against, purpose) = match (&bound, draft) {
+        (Some(enrolment), _) => (Some((enrolment, None)), Purpose::Prove),
+        (None, Some(draft)) => (Some((&draft.enrolment, Some(draft.number))), Purpose::Confirm { spends: true }),
+        (None, None) => (None, Purpose::Prove),
     };
+    let terms = Terms { purpose, ..Terms::default() };
+    let asked = Asked { passcode, asker, terms, form: method.settings.code_form() };
     Ok(match against {
         Some((enrolment, number)) => {
             Attempt::Passcode(verification::evaluate_at_hand(tx, access, method, enrolment, &asked)?, number)
@@ -404,13 +407,15 @@ pub fn settle(
             return Ok(Outcome::Unsatisfied(Unsatisfied { enforcement: name, methods, lack }));
         }
     }
-    let now = tx.now();
     for mut enrolment in settled.to_bind {
+        let mut counts = true;
         for bound in &mut enrolment.authenticators {
-            bound.confirmed_at = Some(now);
+            counts &= enrolments::confirm(tx, access, &enrolment.entity, bound, By::FirstFactor)?;
         }
-        // What waited for a first code elsewhere goes: it never counted.
-        ENROLMENTS.put(tx, access, &enrolment)?;
+        if counts {
+            // What waited for a first code elsewhere goes: it never counted.
+            ENROLMENTS.put(tx, access, &enrolment)?;
+        }
     }
     Ok(Outcome::Satisfied)
 }
@@ -531,6 +536,10 @@ impl Settled<'_> {
         let draft = pending.draft(method).filter(|draft| draft.number == number);
         let (Some(draft), Some(method)) = (draft, methods::get(tx, access, method)?) else { return Ok(None) };
         let open = self_enrolment::is_open(tx, access, &pending.login, self.enforcements, &method)?;
-        Ok(open.then(|| draft.enrolment.clone()))
+        Ok(if open && self_enrolment::may_be_reached(tx, access, &draft.enrolment)? {
+            Some(draft.enrolment.clone())
+        } else {
+            None
+        })
     }
 }

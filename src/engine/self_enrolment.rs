@@ -3,10 +3,17 @@
 //! Whoever has the first factor may choose the second, so it must be open: the method must allow it, and the entity must have nothing yet that
 //! would satisfy what is asked. What is made is a draft inside the pending login, and no authenticator until a code of it completes that login.
 
+use super::challenges::{self, Outcome};
+use super::contacts::By;
 use super::enrolments::{self, Bound, Draft, Drafted, Terms};
-use super::{Access, Error, enforcements, logins, methods, requirements};
+use super::out_of_band::{Binding, First, first};
+use super::{Access, Error, contacts, enforcements, logins, methods, requirements};
 use crate::id::MethodId;
+use crate::model::address::Address;
+use crate::model::challenge::Asker;
+use crate::model::contact::Channel;
 use crate::model::enforcement::Enforcement;
+use crate::model::enrolment::{Authenticator, Enrolment};
 use crate::model::login::Login;
 use crate::model::method::{Kind, Method};
 use crate::model::namespace::Scope;
@@ -78,6 +85,84 @@ pub fn keep(
     pending.take_draft(draft.enrolment.clone());
     PENDING_LOGINS.put(tx, access, &pending)?;
     Ok(Bound::Fresh { number: 0 })
+}
+
+/// Draft an authenticator that is reached by codes, for the login that waits under `request_id`: by codes to the address that is given, or to where
+/// the entity is proven to be reached, which whoever has only a first factor cannot change.
+///
+/// # Errors
+/// As [`draft`]; [`Error::OtherKind`], [`Error::NoAddress`], [`Error::OtherAddress`].
+pub fn draft_reached(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    request_id: &Secret<String>,
+    method: &MethodId,
+    address: Option<&Address>,
+) -> Result<ReachedDraft, Error> {
+    let (pending, entity) = logins::waiting(tx, access, scope, request_id)?;
+    let method = check_open(tx, access, &pending.login, method)?;
+    let (channel, _) = challenges::settings(&method).ok_or(Error::OtherKind)?;
+    if address.is_some_and(|address| address.channel() != channel) {
+        return Err(Error::OtherKind);
+    }
+    let given = address.map(|address| address.text().clone());
+    let first = first(tx, access, &method, &entity, given, (Asker::Login(pending.key), By::FirstFactor))?;
+    Ok(ReachedDraft { channel, first })
+}
+
+/// An authenticator that is reached by codes, ready to be kept in a login.
+#[derive(Clone)]
+pub struct ReachedDraft {
+    channel: Channel,
+    first: First,
+}
+
+/// Keep it in the login that waits under `request_id`, in place of an earlier one, and send its first code, unless an authenticator was bound
+/// meanwhile.
+///
+/// # Errors
+/// As [`draft_reached`].
+pub fn keep_reached(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    request_id: &Secret<String>,
+    draft: &ReachedDraft,
+) -> Result<Binding, Error> {
+    let (mut pending, entity) = logins::waiting(tx, access, scope, request_id)?;
+    let ReachedDraft { channel, first } = draft;
+    let method = check_open(tx, access, &pending.login, first.code.method())?;
+    if enrolments::counts(tx, access, &entity.id, &method.id)? {
+        return Ok(Binding::AlreadyEnrolled { method_name: method.name });
+    }
+    let now = tx.now();
+    let mut enrolment = Enrolment::new(entity.id, entity.scope, entity.disabled, method.id);
+    enrolment.take(first.bound(*channel, String::new(), now), now);
+    if !may_be_reached(tx, access, &enrolment)? {
+        return Err(Error::OtherAddress);
+    }
+    match challenges::pose(tx, access, &first.code)? {
+        Outcome::Posed(receipt) => {
+            pending.take_draft(enrolment);
+            PENDING_LOGINS.put(tx, access, &pending)?;
+            Ok(Binding::Pending(receipt))
+        }
+        Outcome::TooSoon { retry_in } => Ok(Binding::TooSoon(retry_in)),
+        Outcome::Unreachable => Ok(Binding::Unreachable),
+    }
+}
+
+/// Whether the addresses that a draft brings may become the entity's.
+pub(super) fn may_be_reached(tx: &mut dyn Tx, access: &Access, draft: &Enrolment) -> Result<bool, Error> {
+    for bound in &draft.authenticators {
+        if let Authenticator::OutOfBand { channel, unproven: Some(given) } = &bound.authenticator
+            && !contacts::may_become(tx, access, &draft.entity, *channel, &given.address, By::FirstFactor)?
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn check_open(tx: &mut dyn Tx, access: &Access, login: &Login, id: &MethodId) -> Result<Method, Error> {

@@ -6,9 +6,11 @@
 
 use std::time::Duration;
 
+use super::contacts::By;
 use super::enrolments::bound_pair;
 use super::proofs::{self, Finding};
-use super::{Access, Error, methods};
+use super::{Access, Error, enrolments, methods};
+use crate::factor::recovery::Form;
 use crate::id::{BlindKey, EntityId, MethodId};
 use crate::model::challenge::Asker;
 use crate::model::clock_guard::ClockGuard;
@@ -162,7 +164,8 @@ pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result
     };
     let key = if enrolment.is_some() { bound } else { apart };
     let limits = question.terms.limits.or_else(|| method.as_ref()?.settings.limits()).unwrap_or(UNKNOWN_LIMITS);
-    let asked = Asked { passcode: &question.passcode, asker: question.asker, terms: question.terms };
+    let form = method.as_ref().and_then(|method| method.settings.code_form());
+    let asked = Asked { passcode: &question.passcode, asker: question.asker, terms: question.terms, form };
     let finding = match &enrolment {
         Some(enrolment) => find(tx, access, enrolment, &asked)?,
         None => proofs::decoy(access, method.as_ref(), &question.passcode, tx.now()),
@@ -188,6 +191,8 @@ pub(super) struct Asked<'a> {
     pub(super) asker: Asker,
     /// What the dialect varies.
     pub(super) terms: Terms,
+    /// What a code looks like that is sent under the method, where one is.
+    pub(super) form: Option<Form>,
 }
 
 /// Evaluate an answer against an enrolment under `method` that is at hand, whether or not it is bound already.
@@ -222,7 +227,12 @@ fn find(tx: &mut dyn Tx, access: &Access, enrolment: &Enrolment, asked: &Asked<'
 }
 
 /// The method meant by `text` from inside `scope`: an id, a name in `scope`, or the path of an ancestor and a name there.
-fn find_method(tx: &mut dyn Tx, access: &Access, scope: &Scope, text: &str) -> Result<Option<Method>, Error> {
+pub(super) fn find_method(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    text: &str,
+) -> Result<Option<Method>, Error> {
     let by_id = methods::get(tx, access, &MethodId::new(text))?.filter(|method| method.scope.contains(scope));
     if by_id.is_some() {
         return Ok(by_id);
@@ -337,8 +347,9 @@ pub fn confirm(
         return Ok(false);
     };
     if bound.confirmed_at.is_none() || !bound.counts() {
-        bound.confirmed_at.get_or_insert(now);
-        bound.standing = Standing::Counting;
+        if !enrolments::confirm(tx, access, entity, bound, By::Owner)? {
+            return Ok(false);
+        }
         ENROLMENTS.put(tx, access, &enrolment)?;
     }
     Ok(true)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::factor::recovery::Form;
 use crate::id::BlindKey;
 use crate::time::Timestamp;
 
@@ -14,6 +15,8 @@ pub enum Asker {
     Login(BlindKey),
     /// A session, by what its record is called.
     Session(BlindKey),
+    /// Nobody: the answer came without having been asked for, so that there is no challenge that it could be an answer to.
+    Nobody,
 }
 
 /// A challenge that waits for its answer. A new one takes the place of an older one of the same asker.
@@ -37,11 +40,15 @@ pub struct Challenge {
 pub enum Posed {
     /// A code that was sent.
     Code {
+        /// What it looks like.
+        form: Form,
         /// Its keyed hash.
         hash: BlindKey,
         /// A keyed hash of the address it was sent to: it is void when that is no longer the entity's.
         sent_to: BlindKey,
         /// Wrong answers that are still allowed.
         tries_left: u32,
+        /// What the pause until another may be sent goes by: the right answer ends it.
+        pace: BlindKey,
     },
 }

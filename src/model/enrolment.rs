@@ -70,7 +70,18 @@ pub enum Authenticator {
     OutOfBand {
         /// The channel.
         channel: Channel,
+        /// Where its first code is sent, which proves that it is its owner's: then it becomes their contact point.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unproven: Option<Unproven>,
     },
+}
+
+/// An address that its owner has given, and not proven.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Unproven {
+    /// The telephone number (E.164) or address (RFC 5321).
+    #[serde(with = "secret_text")]
+    pub address: Secret<String>,
 }
 
 /// Recovery codes: look-up secrets (NIST SP 800-63B, section 5.1.2), each good once.

@@ -11,6 +11,7 @@ use super::provider::{Duo, Okta, PingId};
 use super::recovery::Recovery;
 use super::web_authn::WebAuthn;
 use crate::factor::otp::{Algorithm, Digits};
+use crate::factor::recovery::Form;
 use crate::factor::totp;
 use crate::id::MethodId;
 use crate::model::namespace::Scope;
@@ -138,6 +139,16 @@ impl Settings {
             Self::WebAuthn(settings) => Some(Limits::of_rare(settings.max_validation_attempts)),
             Self::Recovery(settings) => Some(Limits::of_rare(settings.max_validation_attempts)),
             Self::Duo(_) | Self::Okta(_) | Self::PingId(_) => None,
+        }
+    }
+
+    /// What the codes look like that are sent under it, where any are.
+    pub const fn code_form(&self) -> Option<Form> {
+        match self {
+            Self::Sms(settings) | Self::Email(settings) => Some(settings.form),
+            Self::Totp(_) | Self::WebAuthn(_) | Self::Recovery(_) | Self::Duo(_) | Self::Okta(_) | Self::PingId(_) => {
+                None
+            }
         }
     }
 

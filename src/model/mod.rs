@@ -3,6 +3,7 @@
 //! The serde form of each noun is its stored form; changing one is a migration.
 
 pub mod acl;
+pub mod address;
 pub mod alias;
 pub mod app_role;
 pub mod challenge;

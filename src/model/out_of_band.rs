@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::address::is_host;
 use super::method::within;
 use crate::factor::recovery::{Alphabet, Form};
 
@@ -32,6 +33,9 @@ pub struct OutOfBand {
     pub subject: Option<String>,
     /// The text of the message, as a template; without one, the standing words.
     pub template: Option<String>,
+    /// The host whose pages the code is for: a text message ends with a line by which a browser that shows one of them finds the code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
     /// Wrong answers in one window, over all codes; read when a code is checked.
     pub max_validation_attempts: u32,
     /// Whether somebody without a proven address may give one during a login.
@@ -48,6 +52,7 @@ impl Default for OutOfBand {
             tries: 5,
             subject: None,
             template: None,
+            domain: None,
             max_validation_attempts: 5,
             self_enrolment: false,
         }
@@ -71,6 +76,8 @@ pub struct Request {
     pub subject: String,
     /// At most 4096 bytes; empty for the standing words.
     pub template: String,
+    /// A host's name; empty for none.
+    pub domain: String,
     /// At least 0, which means the default.
     pub max_validation_attempts: i64,
     /// Whether entities may enrol themselves during a login.
@@ -98,6 +105,9 @@ pub enum Refusal {
     /// Too long.
     #[error("template and subject must not be longer than {LONGEST_TEMPLATE} bytes")]
     Template,
+    /// Not the name of a host.
+    #[error("domain must be the name of a host")]
+    Domain,
     /// Negative, or beyond counting.
     #[error("max_validation_attempts must be greater than zero")]
     Attempts,
@@ -120,6 +130,9 @@ impl TryFrom<Request> for OutOfBand {
         if asked.template.len() > LONGEST_TEMPLATE || asked.subject.len() > LONGEST_TEMPLATE {
             return Err(Refusal::Template);
         }
+        if !asked.domain.is_empty() && !is_host(&asked.domain) {
+            return Err(Refusal::Domain);
+        }
         let max_validation_attempts = match within(asked.max_validation_attempts, u32::MAX) {
             Some(0) => Self::default().max_validation_attempts,
             Some(attempts) => attempts,
@@ -132,6 +145,7 @@ impl TryFrom<Request> for OutOfBand {
             tries,
             subject: Some(asked.subject).filter(|text| !text.is_empty()),
             template: Some(asked.template).filter(|text| !text.is_empty()),
+            domain: Some(asked.domain).filter(|text| !text.is_empty()),
             max_validation_attempts,
             self_enrolment: asked.self_enrolment,
         })
@@ -163,6 +177,7 @@ mod tests {
             tries: 5,
             subject: String::new(),
             template: String::new(),
+            domain: String::new(),
             max_validation_attempts: 0,
             self_enrolment: false,
         }
@@ -184,5 +199,6 @@ mod tests {
         assert_eq!(refused(Request { resend_pause_secs: -1, ..asked() }), Refusal::ResendPause);
         assert_eq!(refused(Request { tries: 11, ..asked() }), Refusal::Tries);
         assert_eq!(refused(Request { template: "x".repeat(4097), ..asked() }), Refusal::Template);
+        assert_eq!(refused(Request { domain: "example.com\n".into(), ..asked() }), Refusal::Domain);
     }
 }

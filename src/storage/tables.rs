@@ -70,6 +70,7 @@ pub const ALL: &[&Schema] = &[
     &edge::POSTURE_CHECK,
     &edge::SERVICE,
     &edge::SERVICE_POLICY,
+    &paces::PACE,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -504,6 +505,7 @@ pub fn challenge_key(access: &Access, asker: Asker, entity: &EntityId, method: &
         Asker::Application => access.blind("challenge", &[entity.as_str(), method.as_str()]),
         Asker::Login(key) => access.blind("challenge.login", &[&hex(key), entity.as_str(), method.as_str()]),
         Asker::Session(key) => access.blind("challenge.session", &[&hex(key), entity.as_str(), method.as_str()]),
+        Asker::Nobody => access.blind("challenge.nobody", &[entity.as_str(), method.as_str()]),
     }
 }
 
@@ -1051,3 +1053,4 @@ pub mod login_policies;
 pub mod message_providers;
 pub mod outbox;
 pub mod secret_generators;
+pub mod paces;

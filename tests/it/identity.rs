@@ -58,6 +58,7 @@ pub(crate) fn log_in(server: &Server, mount: &Mount, name: &str) -> (String, Str
         metadata: std::collections::BTreeMap::new(),
         token: TokenSettings::default(),
         offer: None,
+        codes: Vec::new(),
         fresh: Fresh::draw(server.engine.entropy.as_ref(), &mount.scope),
     };
     job(server, move |tx, access| {

@@ -23,6 +23,7 @@ mod mfa;
 mod openapi;
 mod openziti;
 mod outbox;
+mod out_of_band;
 mod policies;
 mod pushes;
 mod scenarios;

@@ -50,6 +50,7 @@ impl Site {
             metadata: BTreeMap::from([("username".into(), name.into())]),
             token: TokenSettings::default(),
             offer,
+            codes: Vec::new(),
             fresh: Fresh::draw(engine.entropy.as_ref(), &self.mount.scope),
         };
         let clock = engine.time.observe(engine.now());

@@ -18,6 +18,9 @@ use crate::model::method::Kind;
 use crate::secret::Secret;
 use crate::storage::Tx;
 
+/// The longest label, in characters.
+const LONGEST_LABEL: usize = 64;
+
 const FIELDS: &[Field] =
     &[Field { name: "method_id", kind: Type::Text }, Field { name: "entity_id", kind: Type::Text }];
 const SELF_ENROL: &[Field] =
@@ -44,7 +47,7 @@ pub(super) fn method_id(input: &Input) -> Result<MethodId, Error> {
     }
 }
 
-fn entity_id(input: &Input, missing: &str) -> Result<EntityId, Error> {
+pub(super) fn entity_id(input: &Input, missing: &str) -> Result<EntityId, Error> {
     match input.text("entity_id") {
         "" => Err(Error::bad_request(missing)),
         id => Ok(EntityId::new(id)),
@@ -57,7 +60,7 @@ pub(super) fn own_entity(call: &Call<'_>) -> Result<EntityId, Error> {
 }
 
 /// The kind that the path names.
-fn kind(call: &Call<'_>) -> Result<Kind, Error> {
+pub(super) fn kind(call: &Call<'_>) -> Result<Kind, Error> {
     kind_in(call.path).ok_or_else(Error::unsupported_path)
 }
 
@@ -74,7 +77,7 @@ fn admin_generate(call: &mut Call<'_>) -> Result<Plan, Error> {
 }
 
 /// Words for what is wrong with a method and an entity that are named together.
-fn pair_error(error: engine::Error, method: &MethodId) -> Error {
+pub(super) fn pair_error(error: engine::Error, method: &MethodId) -> Error {
     if matches!(error, engine::Error::UnknownMethod) {
         return Error::bad_request(format!("configuration for method ID \"{method}\" does not exist"));
     }
@@ -97,8 +100,25 @@ fn draft(call: &mut Call<'_>, method: &MethodId, entity: &EntityId) -> Result<Pl
     }
 }
 
-fn already_enrolled(method_name: &str) -> Reply {
+pub(super) fn already_enrolled(method_name: &str) -> Reply {
     Reply::warning(format!("Entity already has a secret for MFA method \"{method_name}\""))
+}
+
+/// The method that a login is to be enrolled under.
+pub(super) fn self_enrolled(input: &Input) -> Result<MethodId, Error> {
+    match input.text("mfa_method_id") {
+        "" => Err(Error::bad_request("missing method ID")),
+        id => Ok(MethodId::new(id)),
+    }
+}
+
+/// What its owner calls an authenticator.
+pub(super) fn label(input: &Input) -> Result<String, Error> {
+    let label = input.text("label");
+    if label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
+        return Err(Error::bad_request(format!("label must be one line of at most {LONGEST_LABEL} characters")));
+    }
+    Ok(label.to_owned())
 }
 
 /// What an owner is shown once.
@@ -112,10 +132,7 @@ enum Generated {
 /// An authenticator for the login that waits: kept there, and bound by its first right code.
 fn self_enrol(call: &mut Call<'_>) -> Result<Plan, Error> {
     let request_id = request_id(call)?;
-    let method = match call.input.text("mfa_method_id") {
-        "" => return Err(Error::bad_request("missing method ID")),
-        id => MethodId::new(id),
-    };
+    let method = self_enrolled(&call.input)?;
     let scope = call.scope.clone();
     let kind = kind(call)?;
     match self_enrolment::draft(call.tx, call.access, &scope, &request_id, kind, &method)? {
@@ -151,7 +168,7 @@ fn barcode(uri: &Secret<String>, size: u32) -> Result<String, Error> {
     Ok(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, picture))
 }
 
-fn admin_destroy(call: &mut Call<'_>) -> Result<Plan, Error> {
+pub(super) fn admin_destroy(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = method_id(&call.input)?;
     let entity = entity_id(&call.input, "missing entity ID")?;
     let (scope, kind) = (call.scope.clone(), kind(call)?);
@@ -161,7 +178,7 @@ fn admin_destroy(call: &mut Call<'_>) -> Result<Plan, Error> {
     }))
 }
 
-fn admin_unlock(call: &mut Call<'_>) -> Result<Plan, Error> {
+pub(super) fn admin_unlock(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = method_id(&call.input)?;
     let entity = entity_id(&call.input, "missing entity ID")?;
     let (scope, kind) = (call.scope.clone(), kind(call)?);

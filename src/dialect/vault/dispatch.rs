@@ -244,6 +244,11 @@ async fn carry_out(
         plan = match plan {
             Plan::Reply(reply) => return Ok(reply),
             Plan::Write(job) => return write(engine, access, now, job, recheck).await,
+            Plan::Sending(job) => {
+                let reply = write(engine, access, now, job, recheck).await;
+                engine.bell.ring();
+                return reply;
+            }
             Plan::Slow(work) => {
                 let engine = Arc::clone(engine);
                 web::block(move || work(&engine)).await.map_err(|_| Error::busy())??

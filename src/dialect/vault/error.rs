@@ -1,5 +1,7 @@
 //! Errors as Vault words them: the only place of this dialect with status codes and the error envelope.
 
+use std::time::Duration;
+
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -99,6 +101,14 @@ impl Error {
     /// The client asks more often than it may.
     pub(super) fn too_often(path: &str) -> Self {
         Self::of(StatusCode::TOO_MANY_REQUESTS, format!("request path \"{path}\": rate limit quota exceeded"))
+    }
+
+    /// A code was sent so recently that there is no other yet.
+    pub(super) fn too_soon(retry_in: Duration) -> Self {
+        let seconds = retry_in.as_millis().div_ceil(1000);
+        let text = format!("a code was sent a moment ago. Please try again in {seconds:02} seconds");
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+        Self::of(StatusCode::TOO_MANY_REQUESTS, text).with_data(serde_json::json!({ "retry_after": seconds }))
     }
 
     /// The server is sealed.
@@ -255,6 +265,18 @@ impl From<engine::Error> for Error {
             E::NoSelfEnrolment(method) => {
                 Self::bad_request(format!("self-enrollment is not enabled for method ID \"{method}\""))
             }
+            E::Wording(refusal) => Self::bad_request(refusal.to_string()),
+            E::NoChallenge => Self::bad_request("no challenge is sent for this MFA method"),
+            E::NotAsked(method) => {
+                Self::bad_request(format!("MFA method ID \"{method}\" is not one that the login is asked for"))
+            }
+            E::NotReached { method_name, entity } => Self::bad_request(format!(
+                "MFA secret for method name \"{method_name}\" not present in entity \"{entity}\""
+            )),
+            E::NoAddress => Self::bad_request("missing address: the entity has none that is verified"),
+            E::OtherAddress => Self::bad_request(
+                "another address of the entity is verified; whoever may use admin-generate can replace it",
+            ),
             E::Policy(refusal) => Self::bad_request(refusal.to_string()),
             E::MessageProvider(refusal) => Self::bad_request(refusal.to_string()),
             E::LoginPolicy(refusal) => Self::bad_request(refusal.to_string()),

@@ -8,9 +8,10 @@ use super::error::Error;
 use super::requirement::login_reply;
 use super::route::Call;
 use super::wire::{Refusal, Reply};
+use crate::engine::challenges::Draft;
 use crate::engine::logins::{self, FirstFactor, Fresh};
 use crate::engine::requirements::Offer;
-use crate::engine::{Access, Engine, lockout, pushing};
+use crate::engine::{Access, Engine, asking, lockout, pushing};
 use crate::model::cidr;
 use crate::model::lockout::Subject;
 use crate::model::mount::{Mount, TokenSettings};
@@ -30,6 +31,8 @@ pub(super) struct Attempt {
     /// What was offered beside the first factor.
     offer: Option<Offer>,
     fresh: Fresh,
+    /// Codes that are sent if it has to wait for them.
+    codes: Vec<Draft>,
     engine: Arc<Engine>,
 }
 
@@ -61,6 +64,7 @@ impl Attempt {
             offer: call.head.offer.clone(),
             engine: Arc::clone(call.engine),
             fresh: Fresh::draw(call.engine.entropy.as_ref(), &mount.scope),
+            codes: Vec::new(),
             mount,
         };
         attempt.refuse_locked(call.tx, call.access)?;
@@ -81,6 +85,20 @@ impl Attempt {
             engine.store.read(engine.now(), |tx| logins::questions_beside(tx, &access, mount, name, offer, &nonce))?;
         offer.ask(engine.gateway.as_ref(), &questions);
         Ok(())
+    }
+
+    /// Draft the codes that a first factor which is right for `name` will have to wait for, where nothing is offered beside it.
+    pub(super) fn draft_codes(&mut self, name: &str) -> Result<(), Error> {
+        let (engine, mount) = (&self.engine, &self.mount);
+        let (access, request_id) = (engine.access()?, &self.fresh.request_id);
+        self.codes =
+            engine.store.read(engine.now(), |tx| asking::beside_first_factor(tx, &access, mount, name, request_id))?;
+        Ok(())
+    }
+
+    /// Whether codes are sent if it has to wait for them.
+    pub(super) const fn sends_codes(&self) -> bool {
+        !self.codes.is_empty()
     }
 
     /// Refuse who is locked out. Asked again where it decides: in the order of writes.
@@ -118,6 +136,7 @@ pub(super) fn finish(
         token,
         offer: attempt.offer.clone(),
         fresh: attempt.fresh.clone(),
+        codes: attempt.codes.clone(),
     };
     let clock = attempt.engine.time.observe(tx.now());
     let admission = logins::admit(tx, access, &proven, clock)?;

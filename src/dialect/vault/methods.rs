@@ -66,6 +66,7 @@ const CODES: &[Field] = &[
     Field { name: "tries", kind: Type::Int },
     Field { name: "subject", kind: Type::Text },
     Field { name: "template", kind: Type::Text },
+    Field { name: "domain", kind: Type::Text },
     Field { name: "max_validation_attempts", kind: Type::Int },
     Field { name: "enable_self_enrollment", kind: Type::Bool },
 ];
@@ -281,6 +282,7 @@ fn out_of_band(input: &Input) -> Result<OutOfBand, Error> {
         tries: number("tries", usual.tries),
         subject: input.text("subject").to_owned(),
         template: input.text("template").to_owned(),
+        domain: input.text("domain").to_owned(),
         max_validation_attempts: number("max_validation_attempts", usual.max_validation_attempts),
         self_enrolment: input.switch("enable_self_enrollment").unwrap_or(false),
     };
@@ -403,6 +405,7 @@ fn shown(method: &Method) -> Value {
         }),
         Settings::Sms(codes) | Settings::Email(codes) => json!({
             "alphabet": codes.form.alphabet.as_str(),
+            "domain": codes.domain.as_deref().unwrap_or_default(),
             "enable_self_enrollment": codes.self_enrolment,
             "length": codes.form.length,
             "lifetime": codes.lifetime_secs,

@@ -9,6 +9,7 @@ mod aliases;
 mod approle;
 mod auth_mounts;
 mod authenticators;
+mod challenges;
 mod credentials;
 mod dispatch;
 mod duration;
@@ -28,6 +29,7 @@ mod methods;
 mod mounts;
 mod namespaces;
 mod openapi;
+mod out_of_band;
 mod permission;
 mod policies;
 mod request;
@@ -114,6 +116,8 @@ const ROUTES: &[&[route::Route]] = &[
     enforcements::ROUTES,
     second_phase::ROUTES,
     openapi::ROUTES,
+    out_of_band::ROUTES,
+    challenges::ROUTES,
 ];
 
 /// The routes inside a mount of this kind.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::error::Error;
 use super::tokens::capped;
 use super::wire::{Auth, Refusal, Reply};
+use crate::engine::challenges::Outcome;
 use crate::engine::logins::{self, Admission};
 use crate::engine::tokens::Created;
 use crate::engine::{Access, identity};
@@ -84,7 +85,22 @@ pub(super) fn requirement_reply(asked: &logins::Requirement) -> Reply {
     });
     let requirement =
         Requirement { mfa_request_id: asked.request_id.expose().clone(), mfa_constraints: constraints.collect() };
-    Reply::auth(Auth::required(requirement), vec![ASKED.into()])
+    let warnings = [ASKED.to_owned()].into_iter().chain(asked.codes.iter().filter_map(code_told));
+    Reply::auth(Auth::required(requirement), warnings.collect())
+}
+
+/// What is said of a code that was to be sent without having been asked for, to people rather than programs.
+fn code_told(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Posed(receipt) => {
+            Some(format!("A code was sent by {} to {}.", receipt.channel.as_str(), receipt.recipient))
+        }
+        Outcome::TooSoon { retry_in } => Some(format!(
+            "No code was sent: another was a moment ago. One can be asked for from sys/mfa/challenge in {} seconds.",
+            retry_in.as_millis().div_ceil(1000)
+        )),
+        Outcome::Unreachable => None,
+    }
 }
 
 #[cfg(test)]
@@ -110,7 +126,7 @@ mod tests {
             Constraint { name: "main".into(), choices: vec![choice("m1", "corp", Kind::Totp), open] },
             Constraint { name: "ns/main".into(), choices: vec![choice("m3", "", Kind::PingId)] },
         ];
-        let asked = logins::Requirement { request_id: Secret::new("r".into()), constraints };
+        let asked = logins::Requirement { request_id: Secret::new("r".into()), constraints, codes: Vec::new() };
         let response = requirement_reply(&asked).respond("q", Vec::new());
         let body = response.into_body().try_into_bytes().unwrap();
         let answer: Value = serde_json::from_slice(&body).unwrap();

@@ -154,6 +154,8 @@ pub(super) enum Plan {
     Reply(Reply),
     /// This job, in the serial order of writes; its reply counts once it is committed.
     Write(WriteJob),
+    /// The same, and then whoever sends messages is woken.
+    Sending(WriteJob),
     /// This work, where blocking is allowed, and then what it comes to.
     Slow(SlowJob),
     /// This work, where passwords are hashed and checked, and then what it comes to.
@@ -168,6 +170,11 @@ impl Plan {
     /// A write.
     pub(super) fn write(job: impl FnMut(&mut dyn Tx, &Access) -> Result<Reply, Error> + Send + 'static) -> Self {
         Self::Write(Box::new(job))
+    }
+
+    /// A write that may leave messages to be sent.
+    pub(super) fn sending(job: impl FnMut(&mut dyn Tx, &Access) -> Result<Reply, Error> + Send + 'static) -> Self {
+        Self::Sending(Box::new(job))
     }
 
     /// Slow work.

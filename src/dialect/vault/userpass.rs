@@ -182,8 +182,12 @@ fn login(call: &mut Call<'_>) -> Result<Plan, Error> {
         // Providers are asked only about whoever has the password, and not where passwords are checked: it may take a minute.
         let asks = right.is_some() && attempt.offers_more();
         let owner = name.clone();
+        if right.is_some() && !asks {
+            attempt.draft_codes(&owner)?;
+        }
         let conclude = move |attempt: Attempt| {
-            Plan::write(move |tx, access| {
+            let plan = if attempt.sends_codes() { Plan::Sending } else { Plan::Write };
+            plan(Box::new(move |tx, access| {
                 let user = match &right {
                     Some(hash) => userpass::confirm(tx, access, &mount, &name, hash, rehashed.as_ref())?,
                     None => None,
@@ -195,7 +199,7 @@ fn login(call: &mut Call<'_>) -> Result<Plan, Error> {
                     token: user.token,
                 });
                 finish(tx, access, &attempt, proven)
-            })
+            }))
         };
         if !asks {
             return Ok(conclude(attempt));

@@ -14,7 +14,8 @@ use crate::engine::verification::{self, Evaluation, Outcome, Purpose, Question, 
 use crate::id::EntityId;
 use crate::model::challenge::Asker;
 
-const VERIFY: &[Field] = &[Field { name: "method_id", kind: Type::Text }, Field { name: "passcode", kind: Type::Text }];
+pub(super) const VERIFY: &[Field] =
+    &[Field { name: "method_id", kind: Type::Text }, Field { name: "passcode", kind: Type::Text }];
 
 pub(super) const ROUTES: &[Route] = &[
     Route::new(
@@ -38,12 +39,17 @@ struct Validity<'a> {
     valid: bool,
 }
 
+/// The method that the body names, by id or by name.
+pub(super) fn method(call: &Call<'_>) -> Result<String, Error> {
+    match (call.input.text("method_id"), call.input.text("method_name")) {
+        ("", "") => Err(Error::bad_request("missing method ID")),
+        ("", name) => Ok(name.to_owned()),
+        (id, _) => Ok(id.to_owned()),
+    }
+}
+
 fn validate(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let method = match (call.input.text("method_id"), call.input.text("method_name")) {
-        ("", "") => return Err(Error::bad_request("missing method ID")),
-        ("", name) => name.to_owned(),
-        (id, _) => id.to_owned(),
-    };
+    let method = method(call)?;
     let entity = match call.input.text("entity_id") {
         "" => return Err(Error::bad_request("missing entity ID")),
         id => EntityId::new(id),
@@ -51,7 +57,7 @@ fn validate(call: &mut Call<'_>) -> Result<Plan, Error> {
     check(call, method, entity, false)
 }
 
-fn verify(call: &mut Call<'_>) -> Result<Plan, Error> {
+pub(super) fn verify(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = method_id(&call.input)?.to_string();
     let entity = own_entity(call)?;
     check(call, method, entity, true)

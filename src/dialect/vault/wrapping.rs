@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::error::Error;
 use super::field::{Field, Kind};
-use super::route::{Call, Door, Plan, Route};
+use super::route::{Call, Door, Plan, Route, WriteJob};
 use super::wire::{Reply, WrapInfo, content_of};
 use crate::engine::access::Capability;
 use crate::engine::tokens::FreshToken;
@@ -45,12 +45,18 @@ pub(super) fn wrapped(plan: Plan, ask: Ask, warnings: Vec<String>) -> Result<Pla
             }
             Parcel::Open(reply) => Plan::Reply(reply),
         },
-        Plan::Write(mut job) => Plan::write(move |tx, access| match parcel(job(tx, access)?, &warnings)? {
-            Parcel::Closed(content) => Ok(told(wrapping::wrap(tx, access, &ask, &content)?)),
-            Parcel::Open(reply) => Ok(reply),
-        }),
+        Plan::Write(job) => Plan::Write(parcelled(job, ask, warnings)),
+        Plan::Sending(job) => Plan::Sending(parcelled(job, ask, warnings)),
         Plan::Slow(work) => Plan::slow(move |engine| wrapped(work(engine)?, ask, warnings)),
         Plan::Hashing(work) => Plan::hashing(move |engine, permit| wrapped(work(engine, permit)?, ask, warnings)),
+    })
+}
+
+/// `job`, with its reply wrapped.
+fn parcelled(mut job: WriteJob, ask: Ask, warnings: Vec<String>) -> WriteJob {
+    Box::new(move |tx, access| match parcel(job(tx, access)?, &warnings)? {
+        Parcel::Closed(content) => Ok(told(wrapping::wrap(tx, access, &ask, &content)?)),
+        Parcel::Open(reply) => Ok(reply),
     })
 }
 
