@@ -54,6 +54,19 @@ pub fn remove(tx: &mut dyn Tx, access: &Access, entity: &EntityId, channel: Chan
     Ok(there)
 }
 
+/// Give `to` the contact points of `from`, over each channel where it has no proven one, which codes to it go to.
+pub(super) fn carry_over(tx: &mut dyn Tx, access: &Access, from: &EntityId, to: &EntityId) -> Result<(), Error> {
+    for channel in Channel::ALL {
+        let Some(contact) = get(tx, access, from, channel)? else { continue };
+        let there = get(tx, access, to, channel)?;
+        let is_kept = there.is_some_and(|there| there.verified_at.is_some() || contact.verified_at.is_none());
+        if !is_kept {
+            CONTACTS.put(tx, access, &Contact { entity: to.clone(), ..contact })?;
+        }
+    }
+    Ok(())
+}
+
 /// Who gives an address in place of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {

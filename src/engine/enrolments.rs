@@ -14,6 +14,7 @@ use crate::model::enrolment::{self, Authenticator, Enrolment, RecoveryCode, Reco
 use crate::model::entity::Entity;
 use crate::model::method::{Kind, Method, Settings, Totp};
 use crate::model::namespace::Scope;
+use crate::model::recovery::Recovery;
 use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::storage::tables::{ENROLMENT_BY_ENTITY, ENROLMENTS, GUARDS, enrolment_entity_key, enrolment_key};
@@ -48,6 +49,8 @@ pub struct Draft {
     scope: Scope,
     /// What its owner has to be shown once.
     pub shown: Shown,
+    /// How many of them its owner may have.
+    pub most: u32,
 }
 
 /// What the owner of a fresh authenticator has to be shown once.
@@ -104,8 +107,7 @@ pub fn draft(
             (Authenticator::Totp(authenticator), Shown::Key { uri, qr_size: settings.qr_size })
         }
         Settings::Recovery(settings) => {
-            let usual = CodeTerms { count: settings.count, form: settings.form, shown_again: false };
-            let (codes, shown) = fresh_codes(terms.codes.unwrap_or(usual), access);
+            let (codes, shown) = fresh_codes(terms.codes.unwrap_or(CodeTerms::of(settings)), access);
             (Authenticator::Recovery(codes), Shown::Codes(shown))
         }
         Settings::Sms(_)
@@ -127,7 +129,54 @@ pub fn draft(
         last_used_at: None,
     };
     enrolment.take(bound, now);
-    Ok(Drafted::Fresh(Box::new(Draft { enrolment, scope: scope.clone(), shown })))
+    Ok(Drafted::Fresh(Box::new(Draft {
+        enrolment,
+        scope: scope.clone(),
+        shown,
+        most: method.settings.max_enrolments(),
+    })))
+}
+
+/// A list of recovery codes that is to take the place of another.
+#[derive(Clone)]
+pub struct Redrawn {
+    /// The number that the list goes by.
+    pub number: u32,
+    /// What is kept of it.
+    pub authenticator: Authenticator,
+    /// What its owner is shown once.
+    pub shown: Vec<Secret<String>>,
+}
+
+/// Draw the recovery codes anew that `entity` has under `method`, if it has any: [`replace`] puts them in the place of the old ones.
+///
+/// # Errors
+/// As [`draft`].
+pub fn redraw(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    method: &MethodId,
+    entity: &EntityId,
+) -> Result<Option<Redrawn>, Error> {
+    let method = methods::get(tx, access, method)?.ok_or(Error::UnknownMethod)?;
+    let entity = entities::get(tx, access, scope, entity)?.ok_or(Error::UnknownEntity)?;
+    check_reach(&method, &entity)?;
+    let Settings::Recovery(settings) = &method.settings else { return Err(Error::OtherKind) };
+    let there = get(tx, access, &entity.id, &method.id)?;
+    let is_list = |bound: &&enrolment::Bound| matches!(bound.authenticator, Authenticator::Recovery(_));
+    let there = there.as_ref().and_then(|there| there.authenticators.iter().find(is_list));
+    Ok(there.map(|bound| {
+        let (codes, shown) = fresh_codes(CodeTerms::of(settings), access);
+        Redrawn { number: bound.number, authenticator: Authenticator::Recovery(codes), shown }
+    }))
+}
+
+impl CodeTerms {
+    /// What a method says: shown once.
+    pub const fn of(settings: &Recovery) -> Self {
+        Self { count: settings.count, form: settings.form, shown_again: false }
+    }
 }
 
 /// Whether an entity has as many authenticators under `method` as it may; those that wait for their first code count here.

@@ -123,7 +123,10 @@ pub fn admit(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor, clock: Cloc
         Some(offer) => {
             let attempts = requirements::evaluate(tx, access, &asked, &login, None, offer)?;
             match requirements::settle(tx, access, &asked, None, &attempts, clock)? {
-                Outcome::Satisfied => Ok(Admission::Token(complete(tx, access, &login, &proven.fresh.token)?)),
+                Outcome::Satisfied(used) => {
+                    let created = complete(tx, access, &login, &proven.fresh.token)?;
+                    Ok(Admission::Token(Box::new(Created { used, ..*created })))
+                }
                 Outcome::Unsatisfied(unsatisfied) => Ok(Admission::Refused(unsatisfied)),
             }
         }
@@ -265,9 +268,10 @@ pub fn validate(
     let (pending, _) = waiting(tx, access, &validation.scope, &validation.request_id)?;
     let asked = asked_of(tx, access, &pending.login)?;
     match requirements::settle(tx, access, &asked, Some(&pending), &validation.attempts, clock)? {
-        Outcome::Satisfied => {
+        Outcome::Satisfied(used) => {
             PENDING_LOGINS.delete(tx, pending.key)?;
-            complete(tx, access, &pending.login, &validation.fresh).map(Validated::Token)
+            let created = complete(tx, access, &pending.login, &validation.fresh)?;
+            Ok(Validated::Token(Box::new(Created { used, ..*created })))
         }
         Outcome::Unsatisfied(unsatisfied) => Ok(Validated::Refused(unsatisfied)),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Access, Error, aliases, entities, groups, verification};
+use super::{Access, Error, aliases, contacts, entities, groups, verification};
 use crate::id::{Accessor, AliasId, EntityId};
 use crate::model::alias::Alias;
 use crate::model::entity::Entity;
@@ -66,7 +66,8 @@ impl From<Clash> for Error {
     }
 }
 
-/// Merge entities. Aliases and memberships move; authenticators move with their secrets, their guards and their spent steps; names, metadata and
+/// Merge entities. Aliases and memberships move; authenticators move with their secrets, their guards and their spent steps, and contact
+/// points where the one that stays has no proven one; names, metadata and
 /// policies of those that go are dropped. Their tokens live on and speak for the one that stays.
 ///
 /// # Errors
@@ -88,6 +89,7 @@ pub fn merge(tx: &mut dyn Tx, access: &Access, command: &Merge) -> Result<(), Er
         move_aliases(tx, access, &source, &target)?;
         groups::move_memberships(tx, access, &source.id, &target.id)?;
         move_enrolments(tx, access, &source, &target, command.force)?;
+        contacts::carry_over(tx, access, &source.id, &target.id)?;
         entities::destroy(tx, access, &source)?;
         target.merged.push(source.id);
         target.merged.extend(source.merged);

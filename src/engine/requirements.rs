@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::contacts::By;
+use super::uses::Used;
 use super::verification::{self, Asked, Evaluation, Outcome as Verified, Purpose, Reason, Terms};
 use super::{Access, Error, enrolments, methods, pushing, self_enrolment};
 use crate::delivery::gateway::{Gateway, PushQuestion};
@@ -318,8 +319,8 @@ fn attempt(
 /// What settling came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Every enforcement is satisfied.
-    Satisfied,
+    /// Every enforcement is satisfied: what is to be noted as used.
+    Satisfied(Vec<Used>),
     /// One is not. The rest was not looked at.
     Unsatisfied(Unsatisfied),
 }
@@ -399,14 +400,22 @@ pub fn settle(
     attempts: &Attempts,
     clock: ClockGuard,
 ) -> Result<Outcome, Error> {
-    let mut settled =
-        Settled { enforcements, pending, attempts, clock, verdicts: BTreeMap::new(), to_bind: Vec::new() };
+    let mut settled = Settled {
+        enforcements,
+        pending,
+        attempts,
+        clock,
+        verdicts: BTreeMap::new(),
+        to_bind: Vec::new(),
+        used: Vec::new(),
+    };
     for enforcement in enforcements {
         if let Some(lack) = settled.lack_of(tx, access, enforcement)? {
             let Enforcement { name, methods, .. } = enforcement.clone();
             return Ok(Outcome::Unsatisfied(Unsatisfied { enforcement: name, methods, lack }));
         }
     }
+    let used = settled.used;
     for mut enrolment in settled.to_bind {
         let mut counts = true;
         for bound in &mut enrolment.authenticators {
@@ -417,7 +426,7 @@ pub fn settle(
             ENROLMENTS.put(tx, access, &enrolment)?;
         }
     }
-    Ok(Outcome::Satisfied)
+    Ok(Outcome::Satisfied(used))
 }
 
 /// What is being settled, and what has been so far.
@@ -429,6 +438,8 @@ struct Settled<'a> {
     verdicts: BTreeMap<MethodId, Result<(), Failure>>,
     /// Drafts whose code was right.
     to_bind: Vec<Enrolment>,
+    /// What is to be noted as used.
+    used: Vec<Used>,
 }
 
 impl Settled<'_> {
@@ -517,6 +528,7 @@ impl Settled<'_> {
         Ok(Some(match verification::settle(tx, access, &evaluation, self.clock)? {
             Verified::Accepted { .. } => {
                 self.to_bind.extend(draft);
+                self.used.extend(evaluation.to_note());
                 Ok(())
             }
             Verified::Refused(reason) => Err(Failure::Refused(reason)),

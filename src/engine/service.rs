@@ -6,6 +6,7 @@ use super::clock::{self, SharedClock};
 use super::outbox::Bell;
 use super::passwords::Passwords;
 use super::policies::Memo;
+use super::uses::{self, Uses};
 use super::{Access, Error, purging, sealing};
 use crate::delivery::gateway::{self, Gateway};
 use crate::entropy::Entropy;
@@ -40,6 +41,8 @@ pub struct Engine {
     pub costs: Arc<Costs>,
     /// Where nothing is ever sent to, whatever an operator sets up.
     pub denied_endpoints: DenyList,
+    /// Which authenticators were used, until that is written down.
+    pub uses: Uses,
 }
 
 /// How many records one round of housekeeping removes from a table at most.
@@ -61,6 +64,7 @@ impl Engine {
             bell: Bell::default(),
             costs: Arc::new(Costs::anywhere()),
             denied_endpoints: DenyList::standard(),
+            uses: Uses::default(),
         }
     }
 
@@ -118,6 +122,11 @@ impl Engine {
             let access = access.clone();
             self.store.write(now, move |tx| clock::remember(tx, &access, known)).wait()?;
             self.time.was_written(known);
+        }
+        let used = self.uses.take();
+        if !used.is_empty() {
+            let access = access.clone();
+            self.store.write(now, move |tx| uses::write_down(tx, &access, &used)).wait()?;
         }
         let forgettable = self.time.forgettable_before();
         self.store.write(now, move |tx| housekeeping(tx, &access, forgettable)).wait()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::uses::Used;
 use super::{Access, Error, entities, logins, mounts, namespaces};
 use crate::entropy::Entropy;
 use crate::id::{Accessor, BlindKey, EntityId, NamespaceId};
@@ -291,6 +292,8 @@ pub struct Created {
     pub lifetime: Lifetime,
     /// Limits that both the role and whoever asked had set, cut to the lesser.
     pub narrowed: Narrowed,
+    /// The authenticators that proved it, to be noted as used.
+    pub used: Vec<Used>,
 }
 
 /// Limits for which there was more than one word.
@@ -373,7 +376,7 @@ pub fn create(tx: &mut dyn Tx, access: &Access, command: &Create) -> Result<Crea
         role: role.as_ref().map(|role| role.name.clone()),
     };
     TOKENS.put(tx, access, &token)?;
-    Ok(Created { token, text, lifetime, narrowed: narrowed(&asked, &limits, role.as_ref()) })
+    Ok(Created { token, text, lifetime, narrowed: narrowed(&asked, &limits, role.as_ref()), used: Vec::new() })
 }
 
 /// The role that a token is asked for by.
@@ -498,7 +501,7 @@ pub fn issue(tx: &mut dyn Tx, access: &Access, login: &Login, fresh: &FreshToken
         role: None,
     };
     TOKENS.put(tx, access, &token)?;
-    Ok(Created { token, text, lifetime, narrowed: Narrowed::default() })
+    Ok(Created { token, text, lifetime, narrowed: Narrowed::default(), used: Vec::new() })
 }
 
 /// What the child may do: what its role says, else what was asked for, or what the maker may, within what the maker may.

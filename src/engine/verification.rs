@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::contacts::By;
 use super::enrolments::bound_pair;
-use super::proofs::{self, Finding};
+use super::proofs::{self, Claim, Finding};
+use super::uses::Used;
 use super::{Access, Error, enrolments, methods};
 use crate::factor::recovery::Form;
 use crate::id::{BlindKey, EntityId, MethodId};
@@ -265,6 +266,16 @@ impl Evaluation {
     pub(super) fn refuted(mut self) -> Self {
         self.finding = self.finding.refuted();
         self
+    }
+
+    /// What is to be noted as used if this is accepted, where accepting does not note it.
+    pub const fn to_note(&self) -> Option<Used> {
+        match &self.finding {
+            Finding::Right(Claim::Step { number, .. }) => Some(Used { enrolment: self.key, number: *number }),
+            Finding::Right(Claim::Recovery { .. } | Claim::Code { .. }) | Finding::Wrong(_) | Finding::Malformed => {
+                None
+            }
+        }
     }
 
     /// The answer, where there is nothing to settle.

@@ -12,6 +12,7 @@
 mod at_rest;
 mod costs;
 mod crash;
+mod enrollments;
 mod gateways;
 mod golden;
 mod groups;
@@ -26,6 +27,7 @@ mod outbox;
 mod out_of_band;
 mod policies;
 mod pushes;
+mod recovery;
 mod scenarios;
 mod stand_in;
 mod storage;

@@ -2,15 +2,18 @@
 
 use serde::Serialize;
 
+use super::enrollments::no_such;
 use super::error::Error;
 use super::field::{Field, Kind as Type};
 use super::input::Input;
 use super::methods::kind_in;
 use super::route::{Call, Plan, Route};
 use super::second_phase::request_id;
+use super::verification::{PROOF, PROOF_METHOD, proof, prove};
 use super::wire::Reply;
 use crate::engine::access::Capability;
-use crate::engine::enrolments::{self, Bound, Draft, Drafted, Shown, Terms};
+use crate::engine::enrolments::{self, Bound, Draft, Drafted, Redrawn, Shown, Terms};
+use crate::engine::verification::Question;
 use crate::engine::{self, Access, methods, self_enrolment, verification};
 use crate::factor::qr;
 use crate::id::{EntityId, MethodId};
@@ -21,21 +24,27 @@ use crate::storage::Tx;
 /// The longest label, in characters.
 const LONGEST_LABEL: usize = 64;
 
-const FIELDS: &[Field] =
-    &[Field { name: "method_id", kind: Type::Text }, Field { name: "entity_id", kind: Type::Text }];
+const FIELDS: &[Field] = &[METHOD, ENTITY];
 const SELF_ENROL: &[Field] =
     &[Field { name: "mfa_request_id", kind: Type::Text }, Field { name: "mfa_method_id", kind: Type::Text }];
-const OWN: &[Field] = &[Field { name: "method_id", kind: Type::Text }];
+const METHOD: Field = Field { name: "method_id", kind: Type::Text };
+const ENTITY: Field = Field { name: "entity_id", kind: Type::Text };
+const LABEL: Field = Field { name: "label", kind: Type::Text };
+const OWN: &[Field] = &[METHOD, LABEL];
+const OWN_CODES: &[Field] = &[METHOD, LABEL, PROOF, PROOF_METHOD];
+const ADMIN: &[Field] = &[METHOD, ENTITY, LABEL];
+/// What one authenticator is named by, or all of an entity under a method.
+pub(super) const DESTROY: &[Field] = &[METHOD, ENTITY, Field { name: "number", kind: Type::Int }];
 
 pub(super) const ROUTES: &[Route] = &[
     Route::new("identity/mfa/method/totp/generate", OWN, &[(Capability::Update, generate)]),
-    Route::new("identity/mfa/method/totp/admin-generate", FIELDS, &[(Capability::Update, admin_generate)]),
-    Route::new("identity/mfa/method/totp/admin-destroy", FIELDS, &[(Capability::Update, admin_destroy)]),
+    Route::new("identity/mfa/method/totp/admin-generate", ADMIN, &[(Capability::Update, admin_generate)]),
+    Route::new("identity/mfa/method/totp/admin-destroy", DESTROY, &[(Capability::Update, admin_destroy)]),
     Route::new("identity/mfa/method/totp/admin-unlock", FIELDS, &[(Capability::Update, admin_unlock)]),
     Route::new("identity/mfa/method/totp/self-enroll", SELF_ENROL, &[(Capability::Update, self_enrol)]).open(),
-    Route::new("identity/mfa/method/recovery/generate", OWN, &[(Capability::Update, generate)]),
-    Route::new("identity/mfa/method/recovery/admin-generate", FIELDS, &[(Capability::Update, admin_generate)]),
-    Route::new("identity/mfa/method/recovery/admin-destroy", FIELDS, &[(Capability::Update, admin_destroy)]),
+    Route::new("identity/mfa/method/recovery/generate", OWN_CODES, &[(Capability::Update, generate)]),
+    Route::new("identity/mfa/method/recovery/admin-generate", ADMIN, &[(Capability::Update, admin_generate)]),
+    Route::new("identity/mfa/method/recovery/admin-destroy", DESTROY, &[(Capability::Update, admin_destroy)]),
     Route::new("identity/mfa/method/recovery/admin-unlock", FIELDS, &[(Capability::Update, admin_unlock)]),
 ];
 
@@ -67,7 +76,33 @@ pub(super) fn kind(call: &Call<'_>) -> Result<Kind, Error> {
 fn generate(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = method_id(&call.input)?;
     let entity = own_entity(call)?;
-    draft(call, &method, &entity)
+    match proof(call, &method, &entity) {
+        Some(question) => regenerate(call, &method, &entity, question),
+        None => draft(call, &method, &entity),
+    }
+}
+
+/// Make recovery codes anew, for whoever proves that it is them: by one of the old ones, or by another factor. Without old ones a proof is not
+/// needed, and not looked at.
+fn regenerate(call: &mut Call<'_>, method: &MethodId, entity: &EntityId, question: Question) -> Result<Plan, Error> {
+    let scope = call.scope.clone();
+    let redrawn = match enrolments::redraw(call.tx, call.access, &scope, method, entity) {
+        Ok(Some(redrawn)) => redrawn,
+        Ok(None) | Err(engine::Error::OtherKind) => return draft(call, method, entity),
+        Err(error) => return Err(pair_error(error, method)),
+    };
+    let (method, entity) = (method.clone(), entity.clone());
+    prove(call, question, move |tx, access, _| {
+        let Redrawn { number, authenticator, shown } = &redrawn;
+        if !enrolments::replace(tx, access, &entity, &method, *number, authenticator)? {
+            return Err(no_such());
+        }
+        Reply::data(&Generated::Codes { codes: texts(shown) }).map(Some)
+    })
+}
+
+fn texts(codes: &[Secret<String>]) -> Vec<String> {
+    codes.iter().map(|code| code.expose().clone()).collect()
 }
 
 fn admin_generate(call: &mut Call<'_>) -> Result<Plan, Error> {
@@ -86,7 +121,8 @@ pub(super) fn pair_error(error: engine::Error, method: &MethodId) -> Error {
 
 fn draft(call: &mut Call<'_>, method: &MethodId, entity: &EntityId) -> Result<Plan, Error> {
     let kind = kind(call)?;
-    match enrolments::draft(call.tx, call.access, &call.scope, kind, method, entity, &Terms::default()) {
+    let terms = Terms { label: label(&call.input)?, ..Terms::default() };
+    match enrolments::draft(call.tx, call.access, &call.scope, kind, method, entity, &terms) {
         Ok(Drafted::Fresh(draft)) => {
             Ok(Plan::slow(move |_| draw(*draft, |tx, access, draft| enrolments::bind(tx, access, draft))))
         }
@@ -112,6 +148,11 @@ pub(super) fn self_enrolled(input: &Input) -> Result<MethodId, Error> {
     }
 }
 
+/// Which of an entity's authenticators under a method is meant; `None` for all.
+pub(super) fn number(input: &Input) -> Result<Option<u32>, Error> {
+    input.int("number").map(|number| u32::try_from(number).map_err(|_| no_such())).transpose()
+}
+
 /// What its owner calls an authenticator.
 pub(super) fn label(input: &Input) -> Result<String, Error> {
     let label = input.text("label");
@@ -122,11 +163,29 @@ pub(super) fn label(input: &Input) -> Result<String, Error> {
 }
 
 /// What an owner is shown once.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(untagged)]
 enum Generated {
-    Key { barcode: String, url: String },
-    Codes { codes: Vec<String> },
+    Key {
+        barcode: String,
+        url: String,
+        /// Told where there may be several: which of them it is.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        number: Option<u32>,
+    },
+    Codes {
+        codes: Vec<String>,
+    },
+}
+
+impl Generated {
+    /// The same with its number, where an entity may have several.
+    fn numbered(self, number: u32, most: u32) -> Self {
+        match self {
+            Self::Key { barcode, url, .. } => Self::Key { barcode, url, number: (most > 1).then_some(number) },
+            Self::Codes { codes } => Self::Codes { codes },
+        }
+    }
 }
 
 /// An authenticator for the login that waits: kept there, and bound by its first right code.
@@ -149,11 +208,13 @@ fn draw(
     mut store: impl FnMut(&mut dyn Tx, &Access, &Draft) -> Result<Bound, engine::Error> + Send + 'static,
 ) -> Result<Plan, Error> {
     let generated = match &draft.shown {
-        Shown::Key { uri, qr_size } => Generated::Key { barcode: barcode(uri, *qr_size)?, url: uri.expose().clone() },
-        Shown::Codes(codes) => Generated::Codes { codes: codes.iter().map(|code| code.expose().clone()).collect() },
+        Shown::Key { uri, qr_size } => {
+            Generated::Key { barcode: barcode(uri, *qr_size)?, url: uri.expose().clone(), number: None }
+        }
+        Shown::Codes(codes) => Generated::Codes { codes: texts(codes) },
     };
     Ok(Plan::write(move |tx, access| match store(tx, access, &draft)? {
-        Bound::Fresh { .. } => Reply::data(&generated),
+        Bound::Fresh { number } => Reply::data(&generated.clone().numbered(number, draft.most)),
         Bound::AlreadyEnrolled { method_name } => Ok(already_enrolled(&method_name)),
     }))
 }
@@ -171,10 +232,17 @@ fn barcode(uri: &Secret<String>, size: u32) -> Result<String, Error> {
 pub(super) fn admin_destroy(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = method_id(&call.input)?;
     let entity = entity_id(&call.input, "missing entity ID")?;
+    let number = number(&call.input)?;
     let (scope, kind) = (call.scope.clone(), kind(call)?);
-    Ok(Plan::write(move |tx, access| match enrolments::destroy(tx, access, &scope, kind, &method, &entity) {
-        Ok(()) => Ok(Reply::NoContent),
-        Err(error) => Err(admin_error(error, kind, &method, &scope.path)),
+    Ok(Plan::write(move |tx, access| {
+        let pair = enrolments::bound_pair(tx, access, &scope, kind, &method, &entity);
+        pair.map_err(|error| admin_error(error, kind, &method, &scope.path))?;
+        match number {
+            None => enrolments::remove(tx, access, &entity, &method)?,
+            Some(number) if enrolments::remove_one(tx, access, &entity, &method, number)? => {}
+            Some(_) => return Err(no_such()),
+        }
+        Ok(Reply::NoContent)
     }))
 }
 

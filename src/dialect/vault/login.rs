@@ -9,7 +9,7 @@ use super::requirement::login_reply;
 use super::route::Call;
 use super::wire::{Refusal, Reply};
 use crate::engine::challenges::Draft;
-use crate::engine::logins::{self, FirstFactor, Fresh};
+use crate::engine::logins::{self, Admission, FirstFactor, Fresh};
 use crate::engine::requirements::Offer;
 use crate::engine::{Access, Engine, asking, lockout, pushing};
 use crate::model::cidr;
@@ -140,5 +140,8 @@ pub(super) fn finish(
     };
     let clock = attempt.engine.time.observe(tx.now());
     let admission = logins::admit(tx, access, &proven, clock)?;
+    if let Admission::Token(created) = &admission {
+        attempt.engine.uses.note_all(&created.used, tx.now());
+    }
     login_reply(tx, access, &admission)
 }

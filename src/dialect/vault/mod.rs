@@ -14,6 +14,7 @@ mod credentials;
 mod dispatch;
 mod duration;
 mod enforcements;
+mod enrollments;
 mod entities;
 mod error;
 mod field;
@@ -118,6 +119,7 @@ const ROUTES: &[&[route::Route]] = &[
     openapi::ROUTES,
     out_of_band::ROUTES,
     challenges::ROUTES,
+    enrollments::ROUTES,
 ];
 
 /// The routes inside a mount of this kind.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::authenticators::{
-    admin_destroy, admin_unlock, already_enrolled, entity_id, kind, method_id, own_entity, pair_error, self_enrolled,
+    DESTROY, admin_destroy, admin_unlock, already_enrolled, entity_id, kind, method_id, own_entity, pair_error,
+    self_enrolled,
 };
 use super::error::Error;
 use super::field::{Field, Kind as Type};
@@ -45,8 +46,8 @@ pub(super) const ROUTES: &[Route] = &[
         &[METHOD, ENTITY, EMAIL, LABEL, VERIFIED],
         &[(Capability::Update, admin_generate)],
     ),
-    Route::new("identity/mfa/method/sms/admin-destroy", PAIR, &[(Capability::Update, admin_destroy)]),
-    Route::new("identity/mfa/method/email/admin-destroy", PAIR, &[(Capability::Update, admin_destroy)]),
+    Route::new("identity/mfa/method/sms/admin-destroy", DESTROY, &[(Capability::Update, admin_destroy)]),
+    Route::new("identity/mfa/method/email/admin-destroy", DESTROY, &[(Capability::Update, admin_destroy)]),
     Route::new("identity/mfa/method/sms/admin-unlock", PAIR, &[(Capability::Update, admin_unlock)]),
     Route::new("identity/mfa/method/email/admin-unlock", PAIR, &[(Capability::Update, admin_unlock)]),
     Route::new("identity/mfa/method/sms/verify", VERIFY, &[(Capability::Update, verify)]),

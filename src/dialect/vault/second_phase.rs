@@ -69,7 +69,10 @@ impl Offered {
             Considered::Settle(validation) => Ok(Plan::write(move |tx, access| {
                 let clock = self.engine.time.observe(tx.now());
                 match logins::validate(tx, access, &validation, clock)? {
-                    Validated::Token(created) => token_reply(tx, access, &created, &[]),
+                    Validated::Token(created) => {
+                        self.engine.uses.note_all(&created.used, tx.now());
+                        token_reply(tx, access, &created, &[])
+                    }
                     Validated::Refused(unsatisfied) => Ok(refused(&unsatisfied)),
                 }
             })),

@@ -117,7 +117,7 @@ fn create_by_role(call: &mut Call<'_>) -> Result<Plan, Error> {
 fn make(call: &mut Call<'_>, at_orphans: bool, role: Option<String>) -> Result<Plan, Error> {
     let command = create_command(call, at_orphans, role)?;
     Ok(Plan::write(move |tx, access| {
-        let Created { token, text, lifetime, narrowed } = tokens::create(tx, access, &command)?;
+        let Created { token, text, lifetime, narrowed, .. } = tokens::create(tx, access, &command)?;
         let mut warnings = lesser(&narrowed);
         warnings.extend(capped(&lifetime));
         for policy in &token.policies {
