@@ -9,6 +9,10 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
+mod client;
+mod enrol;
+mod terminal;
+
 use crate::app::{self, Prepared};
 use crate::config::{self, LogFormat, Settings};
 use crate::engine::edge::authenticators::Ensured;
@@ -31,6 +35,9 @@ enum Command {
     /// An operator's work on a store that no server has open.
     #[command(subcommand)]
     Operator(Operator),
+    /// Give oneself a factor, from a terminal.
+    #[command(subcommand)]
+    Enroll(enrol::Enrol),
 }
 
 #[derive(Subcommand)]
@@ -79,6 +86,8 @@ enum Error {
     Config(#[from] config::Error),
     #[error(transparent)]
     App(#[from] app::Error),
+    #[error(transparent)]
+    Client(client::Error),
     #[error("development mode listens on the loopback only, not on {0}")]
     NotLoopback(SocketAddr),
     #[error("say --dev to try things out, or --config FILE to serve")]
@@ -104,6 +113,7 @@ pub fn run() -> ExitCode {
     let done = match command {
         Command::Server(serve) => self::serve(serve),
         Command::Operator(Operator::OpenzitiAdmin(admin)) => edge_admin(&admin),
+        Command::Enroll(command) => enrol::run(command).map_err(Error::Client),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

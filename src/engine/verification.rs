@@ -228,12 +228,7 @@ fn find(tx: &mut dyn Tx, access: &Access, enrolment: &Enrolment, asked: &Asked<'
 }
 
 /// The method meant by `text` from inside `scope`: an id, a name in `scope`, or the path of an ancestor and a name there.
-pub(super) fn find_method(
-    tx: &mut dyn Tx,
-    access: &Access,
-    scope: &Scope,
-    text: &str,
-) -> Result<Option<Method>, Error> {
+pub fn find_method(tx: &mut dyn Tx, access: &Access, scope: &Scope, text: &str) -> Result<Option<Method>, Error> {
     let by_id = methods::get(tx, access, &MethodId::new(text))?.filter(|method| method.scope.contains(scope));
     if by_id.is_some() {
         return Ok(by_id);

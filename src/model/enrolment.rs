@@ -71,7 +71,6 @@ pub enum Authenticator {
         /// The channel.
         channel: Channel,
         /// Where its first code is sent, which proves that it is its owner's: then it becomes their contact point.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         unproven: Option<Unproven>,
     },
 }

@@ -1,8 +1,9 @@
 //! Transcripts: whole conversations, byte for byte, with a clock that stands still and chance that repeats.
 //!
-//! A transcript under `tests/golden/<dialect>/` is a list of exchanges. Lines are: `# …` a remark; `@advance SECONDS` moves the clock; `> …` the request (its
-//! line, its headers, then a body); `= NAME dotted.path` keeps a member of the answer for `${NAME}`, or, of a key URI, `${code:NAME}`; `< …`
-//! the answer. `UPDATE_GOLDEN=1` writes the answers anew: review the difference as you would code.
+//! A transcript under `tests/golden/<dialect>/` is a list of exchanges. Lines are: `# …` a remark; `@advance SECONDS` moves the clock; `> …` the
+//! request (its line, its headers, then a body); `= NAME dotted.path` keeps a member of the answer for `${NAME}`, or, of a key URI,
+//! `${code:NAME}`; `${sent}` is the code of the newest message in the outbox, which is emptied; `< …` the answer. `UPDATE_GOLDEN=1` writes the
+//! answers anew: review the difference as you would code.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,10 @@ impl Player {
                 Some(name) => {
                     let now = countersign::time::Clock::now(&*self.server.clock);
                     code_at(&authenticator(&self.kept[name]), now, 0)
+                }
+                None if name == "sent" => {
+                    let sent = crate::out_of_band::messages(&self.server).pop().expect("a message in the outbox");
+                    sent.code.expose().clone()
                 }
                 None => self.kept.get(name).unwrap_or_else(|| panic!("nothing is kept as {name}")).clone(),
             };

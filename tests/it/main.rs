@@ -12,6 +12,7 @@
 mod at_rest;
 mod costs;
 mod crash;
+mod enrolling;
 mod enrollments;
 mod gateways;
 mod golden;
@@ -29,6 +30,7 @@ mod policies;
 mod pushes;
 mod recovery;
 mod scenarios;
+mod secrecy;
 mod stand_in;
 mod storage;
 mod support;

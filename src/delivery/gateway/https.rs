@@ -19,7 +19,7 @@ pub(in crate::delivery) struct Reply {
 }
 
 /// Who is trusted to say who is who: `trusted` if given, or else whom the system trusts.
-pub(super) fn tls(trusted: Option<&[Vec<u8>]>) -> Result<ClientConfig, Error> {
+pub fn tls(trusted: Option<&[Vec<u8>]>) -> Result<ClientConfig, Error> {
     trusting(trusted.map_or_else(of_the_system, parsed))
 }
 

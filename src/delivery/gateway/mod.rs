@@ -15,6 +15,7 @@ mod okta;
 mod online;
 mod pingid;
 
+pub use https::tls;
 pub use online::{Online, Options};
 
 /// Whether this person approves, now.

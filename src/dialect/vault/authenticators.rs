@@ -30,8 +30,9 @@ const SELF_ENROL: &[Field] =
 const METHOD: Field = Field { name: "method_id", kind: Type::Text };
 const ENTITY: Field = Field { name: "entity_id", kind: Type::Text };
 const LABEL: Field = Field { name: "label", kind: Type::Text };
-const OWN: &[Field] = &[METHOD, LABEL];
-const OWN_CODES: &[Field] = &[METHOD, LABEL, PROOF, PROOF_METHOD];
+const NAME: Field = Field { name: "method_name", kind: Type::Text };
+const OWN: &[Field] = &[METHOD, NAME, LABEL];
+const OWN_CODES: &[Field] = &[METHOD, NAME, LABEL, PROOF, PROOF_METHOD];
 const ADMIN: &[Field] = &[METHOD, ENTITY, LABEL];
 /// What one authenticator is named by, or all of an entity under a method.
 pub(super) const DESTROY: &[Field] = &[METHOD, ENTITY, Field { name: "number", kind: Type::Int }];
@@ -56,6 +57,17 @@ pub(super) fn method_id(input: &Input) -> Result<MethodId, Error> {
     }
 }
 
+/// The method of the caller's own that the body names, by id or by name.
+pub(super) fn own_method(call: &mut Call<'_>) -> Result<MethodId, Error> {
+    let name = call.input.text("method_name").to_owned();
+    if name.is_empty() || !call.input.text("method_id").is_empty() {
+        return method_id(&call.input);
+    }
+    let found = verification::find_method(call.tx, call.access, &call.scope, &name)?;
+    let unknown = || Error::bad_request(format!("configuration for method name \"{name}\" does not exist"));
+    found.map(|method| method.id).ok_or_else(unknown)
+}
+
 pub(super) fn entity_id(input: &Input, missing: &str) -> Result<EntityId, Error> {
     match input.text("entity_id") {
         "" => Err(Error::bad_request(missing)),
@@ -74,7 +86,7 @@ pub(super) fn kind(call: &Call<'_>) -> Result<Kind, Error> {
 }
 
 fn generate(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let method = method_id(&call.input)?;
+    let method = own_method(call)?;
     let entity = own_entity(call)?;
     match proof(call, &method, &entity) {
         Some(question) => regenerate(call, &method, &entity, question),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::authenticators::{
-    DESTROY, admin_destroy, admin_unlock, already_enrolled, entity_id, kind, method_id, own_entity, pair_error,
-    self_enrolled,
+    DESTROY, admin_destroy, admin_unlock, already_enrolled, entity_id, kind, method_id, own_entity, own_method,
+    pair_error, self_enrolled,
 };
 use super::error::Error;
 use super::field::{Field, Kind as Type};
@@ -25,6 +25,7 @@ use crate::model::method::Kind;
 
 const METHOD: Field = Field { name: "method_id", kind: Type::Text };
 const ENTITY: Field = Field { name: "entity_id", kind: Type::Text };
+const NAME: Field = Field { name: "method_name", kind: Type::Text };
 const LABEL: Field = Field { name: "label", kind: Type::Text };
 const PHONE: Field = Field { name: "phone", kind: Type::Text };
 const EMAIL: Field = Field { name: "email", kind: Type::Text };
@@ -34,8 +35,8 @@ const LOGIN_METHOD: Field = Field { name: "mfa_method_id", kind: Type::Text };
 const PAIR: &[Field] = &[METHOD, ENTITY];
 
 pub(super) const ROUTES: &[Route] = &[
-    Route::new("identity/mfa/method/sms/generate", &[METHOD, PHONE, LABEL], &[(Capability::Update, generate)]),
-    Route::new("identity/mfa/method/email/generate", &[METHOD, EMAIL, LABEL], &[(Capability::Update, generate)]),
+    Route::new("identity/mfa/method/sms/generate", &[METHOD, NAME, PHONE, LABEL], &[(Capability::Update, generate)]),
+    Route::new("identity/mfa/method/email/generate", &[METHOD, NAME, EMAIL, LABEL], &[(Capability::Update, generate)]),
     Route::new(
         "identity/mfa/method/sms/admin-generate",
         &[METHOD, ENTITY, PHONE, LABEL, VERIFIED],
@@ -83,7 +84,7 @@ fn address(call: &Call<'_>) -> Result<Option<Address>, Error> {
 }
 
 fn generate(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let method = method_id(&call.input)?;
+    let method = own_method(call)?;
     let entity = own_entity(call)?;
     draft(call, &method, &entity, Word::Owner)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::authenticators::{method_id, own_entity};
+use super::authenticators::own_entity;
 use super::error::{Error, listed};
 use super::field::{Field, Kind as Type};
 use super::route::{Call, Plan, Route};
@@ -17,8 +17,11 @@ use crate::id::{EntityId, MethodId};
 use crate::model::challenge::Asker;
 use crate::storage::Tx;
 
-pub(super) const VERIFY: &[Field] =
-    &[Field { name: "method_id", kind: Type::Text }, Field { name: "passcode", kind: Type::Text }];
+pub(super) const VERIFY: &[Field] = &[
+    Field { name: "method_id", kind: Type::Text },
+    Field { name: "method_name", kind: Type::Text },
+    Field { name: "passcode", kind: Type::Text },
+];
 
 /// A passcode by which a caller shows that it is really them, and the method that it is of.
 pub(super) const PROOF: Field = Field { name: "passcode", kind: Type::Text };
@@ -67,7 +70,7 @@ fn validate(call: &mut Call<'_>) -> Result<Plan, Error> {
 }
 
 pub(super) fn verify(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let method = method_id(&call.input)?.to_string();
+    let method = method(call)?;
     let entity = own_entity(call)?;
     check(call, method, entity, true)
 }

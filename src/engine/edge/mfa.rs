@@ -147,12 +147,12 @@ pub fn start(tx: &mut dyn Tx, access: &Access, caller: &Caller, rules: &Rules, f
     let standing = Standing::PendingUntil(now.plus(rules.enrolment_timeout));
     let generator = bound(Authenticator::Totp(totp::Authenticator { parameters, seed }), standing, now);
     number_from(tx, access, entity, &method.id, fresh.number)?;
-    enrolments::add(tx, access, &method, entity, &[generator])?;
+    enrolments::add(tx, access, entity, &method.id, &[generator])?;
     let recovery = Settings::Recovery(Recovery::default());
     let codes = methods::ensure_default(tx, access, &entity.scope, &recovery, recovery_id)?;
     let list = bound(Authenticator::Recovery(fresh.codes.clone()), standing, now);
     forget_pending(tx, access, &entity.id, &codes.id)?;
-    enrolments::add(tx, access, &codes, entity, &[list])?;
+    enrolments::add(tx, access, entity, &codes.id, &[list])?;
     Ok(record(tx, access, entity)?.ok_or(Refusal::NotEnrolled)?)
 }
 
@@ -346,7 +346,7 @@ pub fn replace_codes(tx: &mut dyn Tx, access: &Access, entity: &Entity, fresh: &
     }
     let now = tx.now();
     let list = bound(Authenticator::Recovery(fresh.codes.clone()), Standing::Counting, now);
-    enrolments::add(tx, access, &method, entity, &[list])?;
+    enrolments::add(tx, access, entity, &method.id, &[list])?;
     Ok(())
 }
 
