@@ -582,3 +582,99 @@ fn a_text_message_says_what_its_method_says_and_ends_with_the_line_for_browsers(
     assert_eq!(sent[0].text.expose(), &text);
     assert_eq!(site.validate(&entity, &code.to_lowercase()).status, 200, "case does not matter");
 }
+
+#[test]
+fn asking_many_times_at_once_sends_one_message() {
+    let site = Site::sms(&json!({}));
+    let (entity, _) = site.reached("alice", PHONE);
+    let totp = method(&site.server, "totp", &json!({ "issuer": "x" }));
+    let (_, token) = site.reached("bob", OTHER);
+    site.enforce(&[&totp, &site.method], &json!({}));
+    let request = site.waiting("alice");
+    let other = method(&site.server, "sms", &json!({}));
+    let gate = Arc::new(Barrier::new(30));
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let asks: Vec<_> = (0..30)
+            .map(|n| {
+                let gate = gate.clone();
+                let (site, entity, request, token, other) = (&site, &entity, &request, &token, &other);
+                scope.spawn(move || {
+                    gate.wait();
+                    let generate = json!({ "method_id": other }).to_string();
+                    match n % 3 {
+                        0 => site.challenge(entity).status,
+                        1 => site.challenge_login(request, &site.method).status,
+                        _ => {
+                            let headers = [("X-Vault-Token", token.as_str())];
+                            site.server.ask("POST", "identity/mfa/method/sms/generate", &headers, &generate).status
+                        }
+                    }
+                })
+            })
+            .collect();
+        asks.into_iter().map(|ask| ask.join().unwrap()).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 3, "one for each who asks: {statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 27);
+    assert_eq!(site.messages().len(), 3);
+}
+
+#[test]
+fn nobody_is_sent_a_code_from_another_namespace_or_after_they_were_disabled() {
+    let site = Site::sms(&json!({}));
+    let (entity, _) = site.reached("alice", PHONE);
+    site.server.call("POST", "sys/namespaces/team", &json!({}));
+    let body = json!({ "method_id": site.method, "entity_id": entity }).to_string();
+    let from_team = [("X-Vault-Token", "root"), ("X-Vault-Namespace", "team")];
+    let told = site.server.ask("POST", "identity/mfa/challenge", &from_team, &body);
+    assert_eq!(told.status, 200, "as for nobody");
+    let path = format!("identity/entity/id/{entity}");
+    assert_eq!(site.server.call("POST", &path, &json!({ "disabled": true })).status, 204);
+    assert_eq!(site.challenge(&entity).status, 200);
+    assert!(site.messages().is_empty());
+    assert_eq!(site.server.call("POST", &path, &json!({ "disabled": false })).status, 204);
+    site.server.advance(30);
+    site.challenge(&entity);
+    let code = site.code();
+    site.server.call("POST", &path, &json!({ "disabled": true }));
+    assert_eq!(site.validate(&entity, &code).status, 403);
+    assert_eq!(site.server.call("DELETE", &path, &json!({})).status, 204);
+    site.server.advance(30);
+    site.challenge(&entity);
+    assert!(site.messages().is_empty());
+    assert_eq!(site.server.call("DELETE", &format!("identity/mfa/method/sms/{}", site.method), &json!({})).status, 204);
+    assert_eq!(site.challenge(&entity).status, 400);
+}
+
+#[test]
+fn an_answer_may_be_wrapped_and_its_code_is_sent_all_the_same() {
+    let site = Site::sms(&json!({}));
+    let (_, token) = site.person("alice");
+    let body = json!({ "method_id": site.method, "phone": PHONE }).to_string();
+    let headers = [("X-Vault-Token", token.as_str()), ("X-Vault-Wrap-TTL", "60")];
+    let wrapped = site.server.ask("POST", "identity/mfa/method/sms/generate", &headers, &body);
+    let inside = [("X-Vault-Token", wrapped.text("wrap_info.token"))];
+    let inside: Vec<(&str, &str)> = inside.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let unwrapped = site.server.ask("POST", "sys/wrapping/unwrap", &inside, "{}");
+    assert_eq!(unwrapped.at("data.recipient"), &json!("+*****61"));
+    let code = site.code();
+    assert_eq!(site.own(&token, "verify", &json!({ "passcode": code })).status, 200);
+}
+
+#[test]
+fn an_address_that_was_proven_meanwhile_is_not_taken_over_by_a_login_that_began_before() {
+    let site = Site::sms(&json!({ "enable_self_enrollment": true }));
+    let (entity, _) = site.person("alice");
+    site.enforce(&[&site.method], &json!({}));
+    let request = site.waiting("alice");
+    let body = json!({ "mfa_request_id": request, "mfa_method_id": site.method, "phone": OTHER }).to_string();
+    assert_eq!(site.server.ask("POST", "identity/mfa/method/sms/self-enroll", &[], &body).status, 200);
+    let code = site.code();
+    let elsewhere = method(&site.server, "sms", &json!({}));
+    let vouched = json!({ "method_id": elsewhere, "entity_id": entity, "phone": PHONE, "verified": true });
+    assert_eq!(site.server.call("POST", "identity/mfa/method/sms/admin-generate", &vouched).status, 200);
+    assert_eq!(site.answer(&request, &site.method, &code).status, 403);
+    let ask = json!({ "method_id": elsewhere, "entity_id": entity });
+    site.server.call("POST", "identity/mfa/challenge", &ask);
+    assert_eq!(site.messages()[0].to.expose(), PHONE);
+}
