@@ -1,11 +1,13 @@
 //! Who is sent a code, and why: an application asks, a login asks, or a login begins that could be completed in no other way.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::challenges::{self, Draft, Outcome, Terms, To, Whom};
+use super::challenges::{self, Draft, Outcome, Refusal, Terms, To, Whom};
 use super::{Access, Error, enforcements, logins, methods, verification};
 use crate::id::{BlindKey, EntityId, MethodId};
 use crate::model::challenge::Asker;
+use crate::model::costs::Costs;
 use crate::model::enforcement::Enforcement;
 use crate::model::entity::Entity;
 use crate::model::login::Login;
@@ -35,32 +37,39 @@ pub struct Asked {
 /// pause is kept, and the same is said.
 ///
 /// # Errors
-/// [`Error::UnknownMethod`], [`Error::NoChallenge`].
+/// [`Error::UnknownMethod`], [`Refusal::NoChallenge`].
 pub fn of_application(
     tx: &mut dyn Tx,
     access: &Access,
+    costs: &Arc<Costs>,
     scope: &Scope,
-    method: &str,
-    entity: &EntityId,
+    (method, entity): (&str, &EntityId),
 ) -> Result<Asked, Error> {
     let method = verification::find_method(tx, access, scope, method)?.ok_or(Error::UnknownMethod)?;
-    let (channel, settings) = challenges::settings(&method).ok_or(Error::NoChallenge)?;
+    let (channel, settings) = challenges::settings(&method).ok_or(Refusal::NoChallenge)?;
     let terms = Terms::of(settings);
     let (lifetime, pause) = (terms.lifetime, terms.resend_pause);
     let apart = access.blind("pace.apart", &[scope.id.as_str(), entity.as_str(), method.id.as_str()]);
     let found = ENTITIES.get(tx, access, entity_key(access, entity))?;
     let found = found.filter(|entity| scope.contains(&entity.scope) && !entity.disabled);
     let draft = match found {
-        Some(entity) => to_contact(tx, access, &method, &entity, Asker::Application)?.map(Box::new),
+        Some(entity) => to_contact(tx, access, costs, &method, &entity, Asker::Application)?.map(Box::new),
         None => None,
     };
     if draft.is_none() {
         // The same work, thrown away.
         let nobody = Entity::new(entity.clone(), scope.clone(), String::new(), tx.now());
-        let whom = Whom { asker: Asker::Nobody, entity: &nobody, method: &method, channel, to: To::Contact };
+        let whom = Whom { asker: Asker::Nobody, entity: &nobody, method: &method, channel, to: To::Contact, costs };
         drop(challenges::draft(access, whom, terms));
     }
     Ok(Asked { method, lifetime, pause, draft, apart })
+}
+
+impl Asked {
+    /// The code, if there is anybody to send it to.
+    pub fn drafts(&self) -> Vec<Draft> {
+        self.draft.iter().map(|draft| (**draft).clone()).collect()
+    }
 }
 
 /// Settle it in the serial order of writes. Says how long the application has to wait, if it asks too often.
@@ -69,7 +78,7 @@ pub fn settle(tx: &mut dyn Tx, access: &Access, asked: &Asked) -> Result<Option<
         match challenges::pose(tx, access, draft)? {
             Outcome::Posed(_) => return Ok(None),
             Outcome::TooSoon { retry_in } => return Ok(Some(retry_in)),
-            Outcome::Unreachable => {}
+            Outcome::Unreachable | Outcome::Unsendable => {}
         }
     }
     let left = challenges::pause_left(tx, access, asked.apart)?;
@@ -83,6 +92,7 @@ pub fn settle(tx: &mut dyn Tx, access: &Access, asked: &Asked) -> Result<Option<
 fn to_contact(
     tx: &mut dyn Tx,
     access: &Access,
+    costs: &Arc<Costs>,
     method: &Method,
     entity: &Entity,
     asker: Asker,
@@ -92,26 +102,27 @@ fn to_contact(
     if !enrolment.as_ref().is_some_and(challenges::is_reached) {
         return Ok(None);
     }
-    let whom = Whom { asker, entity, method, channel, to: To::Contact };
+    let whom = Whom { asker, entity, method, channel, to: To::Contact, costs };
     Ok(Some(challenges::draft(access, whom, Terms::of(settings))))
 }
 
 /// Draft a code for the login that waits under `request_id` in `scope`, which must be asked for `method`.
 ///
 /// # Errors
-/// [`Error::UnknownLogin`], [`Error::Denied`], [`Error::NotAsked`], [`Error::NoChallenge`], [`Error::NotReached`].
+/// [`Error::UnknownLogin`], [`Error::Denied`], [`Refusal::NotAsked`], [`Refusal::NoChallenge`], [`Refusal::NotReached`].
 pub fn of_login(
     tx: &mut dyn Tx,
     access: &Access,
+    costs: &Arc<Costs>,
     scope: &Scope,
     request_id: &Secret<String>,
     method: &MethodId,
 ) -> Result<Draft, Error> {
     let (pending, entity) = logins::waiting(tx, access, scope, request_id)?;
     let method = asked_method(tx, access, &pending.login, method)?;
-    challenges::settings(&method).ok_or(Error::NoChallenge)?;
-    let draft = to_contact(tx, access, &method, &entity, Asker::Login(pending.key))?;
-    draft.ok_or(Error::NotReached { method_name: method.name, entity: entity.id })
+    challenges::settings(&method).ok_or(Refusal::NoChallenge)?;
+    let draft = to_contact(tx, access, costs, &method, &entity, Asker::Login(pending.key))?;
+    draft.ok_or_else(|| Refusal::NotReached { method_name: method.name, entity: entity.id }.into())
 }
 
 /// Pose it, if the login still waits and is still asked for the method.
@@ -135,7 +146,7 @@ fn asked_method(tx: &mut dyn Tx, access: &Access, login: &Login, id: &MethodId) 
     let asked = enforcements::applying(tx, access, login)?;
     let is_asked = asked.iter().any(|enforcement| enforcement.methods.contains(id));
     let method = if is_asked { methods::get(tx, access, id)? } else { None };
-    method.ok_or_else(|| Error::NotAsked(id.clone()))
+    method.ok_or_else(|| Refusal::NotAsked(id.clone()).into())
 }
 
 /// Draft the codes that a login as `name` in `mount`, whose first factor is right, will wait for, if it has to wait under `request_id`: one for each
@@ -143,6 +154,7 @@ fn asked_method(tx: &mut dyn Tx, access: &Access, login: &Login, id: &MethodId) 
 pub fn beside_first_factor(
     tx: &mut dyn Tx,
     access: &Access,
+    costs: &Arc<Costs>,
     mount: &Mount,
     name: &str,
     request_id: &Secret<String>,
@@ -154,7 +166,7 @@ pub fn beside_first_factor(
     for enforcement in enforcements::applying(tx, access, &login)? {
         let Some(method) = only_choice(tx, access, &enforcement)? else { continue };
         if !drafts.iter().any(|draft| *draft.method() == method.id) {
-            drafts.extend(to_contact(tx, access, &method, &entity, asker)?);
+            drafts.extend(to_contact(tx, access, costs, &method, &entity, asker)?);
         }
     }
     Ok(drafts)

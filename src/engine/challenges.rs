@@ -3,17 +3,19 @@
 //! *Drafting* draws the code and words the message; *posing*, in the serial order of writes, looks whether it may be sent now and where to. Each
 //! code is good once, for whoever posed it, and only as long as it was sent to where its owner is reached.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::outbox::enqueue;
+use super::outbox::{Enqueued, announce, enqueue};
 use super::proofs::{address_hash, code_hash};
 use super::wording::{self, Rendered, Values, Words};
-use super::{Access, Error};
+use super::{Access, Engine, Error};
 use crate::factor::recovery::Form;
 use crate::id::{BlindKey, EntityId, MethodId};
 use crate::model::address::masked;
 use crate::model::challenge::{Asker, Challenge, Posed};
 use crate::model::contact::Channel;
+use crate::model::costs::Costs;
 use crate::model::enrolment::{Authenticator, Enrolment};
 use crate::model::entity::Entity;
 use crate::model::message::Message;
@@ -52,6 +54,34 @@ pub enum Handing {
     Returned,
 }
 
+/// Why no code can be sent as was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A message's template cannot be used.
+    #[error(transparent)]
+    Wording(#[from] wording::Refusal),
+    /// No codes are sent under the method.
+    #[error("no challenge is sent for this MFA method")]
+    NoChallenge,
+    /// The method is not one that is asked of the login.
+    #[error("MFA method ID \"{0}\" is not one that the login is asked for")]
+    NotAsked(MethodId),
+    /// The entity has nothing under the method that a code could be sent to.
+    #[error("MFA secret for method name \"{method_name}\" not present in entity \"{entity}\"")]
+    NotReached {
+        /// The method's name.
+        method_name: String,
+        /// The entity.
+        entity: EntityId,
+    },
+    /// No address was given, and the entity has no proven one.
+    #[error("missing address: the entity has none that is verified")]
+    NoAddress,
+    /// The entity is reached at another address, which this one must not take the place of.
+    #[error("another address of the entity is verified; whoever may use admin-generate can replace it")]
+    OtherAddress,
+}
+
 impl Terms {
     /// What a method's settings say.
     pub fn of(settings: &OutOfBand) -> Self {
@@ -78,6 +108,8 @@ pub struct Whom<'a> {
     pub channel: Channel,
     /// Where to.
     pub to: To,
+    /// What text messages may cost.
+    pub costs: &'a Arc<Costs>,
 }
 
 /// Where a code goes to.
@@ -105,6 +137,9 @@ pub struct Draft {
     subject: String,
     text: Secret<String>,
     terms: Terms,
+    costs: Arc<Costs>,
+    /// What became of the message, for [`Draft::announce`]; all copies of a draft share it.
+    enqueued: Arc<Mutex<Option<(Enqueued, Message)>>>,
 }
 
 /// What posing came to.
@@ -119,6 +154,8 @@ pub enum Outcome {
     },
     /// The entity has no proven contact point to send it to.
     Unreachable,
+    /// No message may be sent to it, at all or today: why is for the log.
+    Unsendable,
 }
 
 /// What is to be said of a challenge that was posed.
@@ -136,7 +173,7 @@ pub struct Receipt {
 
 /// Draw a code and word its message.
 pub fn draft(access: &Access, whom: Whom<'_>, terms: Terms) -> Draft {
-    let Whom { asker, entity, method, channel, to } = whom;
+    let Whom { asker, entity, method, channel, to, costs } = whom;
     let entropy = access.entropy.as_ref();
     let code = Secret::new(entropy.text(terms.form.length.into(), terms.form.alphabet.characters()));
     let shown = terms.form.shown(&code);
@@ -158,6 +195,8 @@ pub fn draft(access: &Access, whom: Whom<'_>, terms: Terms) -> Draft {
         subject,
         text,
         terms,
+        costs: Arc::clone(costs),
+        enqueued: Arc::default(),
     }
 }
 
@@ -174,8 +213,8 @@ fn pace_key(access: &Access, asker: Asker, to: &To, entity: &EntityId, method: &
     access.blind("pace", &[context, entity.as_str(), method.as_str()])
 }
 
-/// Pose a challenge in the serial order of writes, in place of an earlier one of the same asker. Ring the bell of the outbox once that is
-/// committed.
+/// Pose a challenge in the serial order of writes, in place of an earlier one of the same asker. Once that is committed, the draft is
+/// to [`announce`](Draft::announce) it.
 pub fn pose(tx: &mut dyn Tx, access: &Access, draft: &Draft) -> Result<Outcome, Error> {
     let now = tx.now();
     let Some(address) = address_of(tx, access, draft)? else { return Ok(Outcome::Unreachable) };
@@ -193,15 +232,15 @@ pub fn pose(tx: &mut dyn Tx, access: &Access, draft: &Draft) -> Result<Outcome, 
         pace: draft.pace,
     };
     let challenge = Challenge { slot: draft.slot, id: draft.id.clone(), posed, posed_at: now, expires_at };
-    CHALLENGES.put(tx, access, &challenge)?;
     let recipient = masked(draft.channel, &address);
     let code = match draft.terms.handing {
         Handing::Returned => Some(draft.code.clone()),
-        Handing::Sent => {
-            send(tx, access, draft, address, expires_at)?;
-            None
-        }
+        Handing::Sent => match send(tx, access, draft, address, expires_at)? {
+            Enqueued::Queued => None,
+            Enqueued::OverBudget(_) | Enqueued::Forbidden(_) => return Ok(Outcome::Unsendable),
+        },
     };
+    CHALLENGES.put(tx, access, &challenge)?;
     rest(tx, access, draft.pace, draft.terms.resend_pause)?;
     Ok(Outcome::Posed(Receipt { channel: draft.channel, recipient, expires_at, code }))
 }
@@ -224,7 +263,7 @@ fn send(
     draft: &Draft,
     to: Secret<String>,
     expires_at: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Enqueued, Error> {
     let now = tx.now();
     let message = Message {
         id: draft.message_id.clone(),
@@ -240,7 +279,9 @@ fn send(
         attempts: 0,
         next_at: now,
     };
-    enqueue(tx, access, &message)
+    let enqueued = enqueue(tx, access, &draft.costs, &message)?;
+    *draft.enqueued.lock().unwrap_or_else(PoisonError::into_inner) = Some((enqueued, message));
+    Ok(enqueued)
 }
 
 /// How long the pause of this key still lasts, if it does.
@@ -260,6 +301,14 @@ pub(super) fn rest(tx: &mut dyn Tx, access: &Access, pace: BlindKey, pause: Dura
 }
 
 impl Draft {
+    /// After the commit of the job that posed it: wake whoever sends, or say in the log why nothing is.
+    pub fn announce(&self, engine: &Engine) {
+        let enqueued = self.enqueued.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((enqueued, message)) = enqueued {
+            announce(engine, enqueued, &message);
+        }
+    }
+
     /// Under which method it is posed.
     pub const fn method(&self) -> &MethodId {
         &self.method

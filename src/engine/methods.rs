@@ -1,5 +1,6 @@
 //! Methods: set up, shown, deleted.
 
+use super::challenges::Refusal;
 use super::wording::{self, Words};
 use super::{Access, Error, enforcements};
 use crate::id::MethodId;
@@ -31,14 +32,14 @@ pub struct Write {
 ///
 /// # Errors
 /// [`Error::UnknownMethod`], [`Error::OtherNamespace`], [`Error::OtherKind`], [`Error::MethodNameTaken`], [`Error::NameTooLong`],
-/// [`Error::Wording`].
+/// [`Error::Challenge`].
 pub fn write(tx: &mut dyn Tx, access: &Access, command: &Write) -> Result<MethodId, Error> {
     if command.name.len() > LONGEST_TEXT {
         return Err(Error::NameTooLong);
     }
     match &command.settings {
-        Settings::Sms(settings) => wording::check(Channel::Sms, &Words::of(settings)).map_err(Error::Wording)?,
-        Settings::Email(settings) => wording::check(Channel::Email, &Words::of(settings)).map_err(Error::Wording)?,
+        Settings::Sms(settings) => wording::check(Channel::Sms, &Words::of(settings)).map_err(Refusal::Wording)?,
+        Settings::Email(settings) => wording::check(Channel::Email, &Words::of(settings)).map_err(Refusal::Wording)?,
         Settings::Totp(_)
         | Settings::Duo(_)
         | Settings::Okta(_)

@@ -190,29 +190,9 @@ pub enum Error {
     /// The method is not one that may be enrolled under during this login.
     #[error("no self-enrolment under the method {0}")]
     NoSelfEnrolment(MethodId),
-    /// A message's template cannot be used.
-    #[error(transparent)]
-    Wording(#[from] wording::Refusal),
-    /// No codes are sent under the method.
-    #[error("no challenge is posed under the method")]
-    NoChallenge,
-    /// The method is not one that is asked of the login.
-    #[error("the login is not asked for the method {0}")]
-    NotAsked(MethodId),
-    /// The entity has nothing under the method that a code could be sent to.
-    #[error("nothing to send a code to under the method {method_name}")]
-    NotReached {
-        /// The method's name.
-        method_name: String,
-        /// The entity.
-        entity: EntityId,
-    },
-    /// No address was given, and the entity has no proven one.
-    #[error("an address is missing")]
-    NoAddress,
-    /// The entity is reached at another address, which this one must not take the place of.
-    #[error("another address is proven")]
-    OtherAddress,
+    /// No code can be sent as was asked.
+    #[error("no code can be sent so")]
+    Challenge(#[from] challenges::Refusal),
     /// A policy was to be written or deleted that must not be.
     #[error("the policy stays as it is")]
     Policy(#[source] policies::Refusal),

@@ -2,9 +2,10 @@
 //!
 //! Until then the address is part of the authenticator, which does not count, and the entity's proven contact point stays what it was.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::challenges::{self, Outcome, Receipt, To, Whom};
+use super::challenges::{self, Outcome, Receipt, Refusal, To, Whom};
 use super::contacts::{self, By};
 use super::enrolments::{add, check_reach, remove_one};
 use super::{Access, Error, entities, methods};
@@ -12,6 +13,7 @@ use crate::id::{EntityId, MethodId};
 use crate::model::address::{Address, masked};
 use crate::model::challenge::Asker;
 use crate::model::contact::Channel;
+use crate::model::costs::Costs;
 use crate::model::enrolment::{Authenticator, Bound, Enrolment, Standing, Unproven};
 use crate::model::entity::Entity;
 use crate::model::method::{Kind, Method};
@@ -37,6 +39,8 @@ pub struct Ask<'a> {
     pub label: String,
     /// Whose word the address is.
     pub word: Word,
+    /// What text messages may cost.
+    pub costs: &'a Arc<Costs>,
 }
 
 /// Whose word an address is.
@@ -84,6 +88,13 @@ pub(super) struct First {
     lifetime: Duration,
 }
 
+impl Draft {
+    /// The first code, where there is one.
+    pub fn codes(&self) -> Vec<challenges::Draft> {
+        self.first.iter().map(|first| first.code.clone()).collect()
+    }
+}
+
 /// What binding came to.
 pub enum Binding {
     /// It counts: codes go to this address, masked.
@@ -94,6 +105,8 @@ pub enum Binding {
     TooSoon(Duration),
     /// The entity has no proven contact point any more.
     Unreachable,
+    /// No message may be sent there, at all or today.
+    Unsendable,
     /// It was reached under this method before.
     AlreadyEnrolled {
         /// The method's name.
@@ -104,8 +117,8 @@ pub enum Binding {
 /// Draft an authenticator that is reached by codes.
 ///
 /// # Errors
-/// [`Error::UnknownMethod`], [`Error::UnknownEntity`], [`Error::OutsideMethod`], [`Error::OtherKind`], [`Error::NoAddress`],
-/// [`Error::OtherAddress`], in this order.
+/// [`Error::UnknownMethod`], [`Error::UnknownEntity`], [`Error::OutsideMethod`], [`Error::OtherKind`], [`Refusal::NoAddress`],
+/// [`Refusal::OtherAddress`], in this order.
 pub fn draft(tx: &mut dyn Tx, access: &Access, ask: Ask<'_>) -> Result<Drafted, Error> {
     let method = methods::get(tx, access, ask.method)?.ok_or(Error::UnknownMethod)?;
     let entity = entities::get(tx, access, ask.scope, ask.entity)?.ok_or(Error::UnknownEntity)?;
@@ -121,11 +134,11 @@ pub fn draft(tx: &mut dyn Tx, access: &Access, ask: Ask<'_>) -> Result<Drafted, 
     let given = ask.address.map(|address| address.text().clone());
     let known = given.is_none() || given == proven;
     let (vouched, first) = match ask.word {
-        Word::Administrator { vouches: true } => (Some(given.or(proven).ok_or(Error::NoAddress)?), None),
+        Word::Administrator { vouches: true } => (Some(given.or(proven).ok_or(Refusal::NoAddress)?), None),
         Word::Administrator { vouches: false } if known && proven.is_some() => (None, None),
         Word::Administrator { vouches: false } | Word::Owner => {
             let whom = (Asker::Application, By::Owner);
-            (None, Some(first(tx, access, &method, &entity, given, whom)?))
+            (None, Some(first(tx, access, ask.costs, (&method, &entity), given, whom)?))
         }
     };
     Ok(Drafted::Fresh(Box::new(Draft {
@@ -153,31 +166,31 @@ fn proven(
 /// Draft a first code, to the address that is `given`, or else to where `entity` is proven to be reached.
 ///
 /// # Errors
-/// [`Error::NoChallenge`], [`Error::NoAddress`], [`Error::OtherAddress`].
+/// [`Refusal::NoChallenge`], [`Refusal::NoAddress`], [`Refusal::OtherAddress`].
 pub(super) fn first(
     tx: &mut dyn Tx,
     access: &Access,
-    method: &Method,
-    entity: &Entity,
+    costs: &Arc<Costs>,
+    (method, entity): (&Method, &Entity),
     given: Option<Secret<String>>,
     (asker, by): (Asker, By),
 ) -> Result<First, Error> {
-    let (channel, settings) = challenges::settings(method).ok_or(Error::NoChallenge)?;
+    let (channel, settings) = challenges::settings(method).ok_or(Refusal::NoChallenge)?;
     let proven = proven(tx, access, &entity.id, channel)?;
     let unproven = given.filter(|given| proven.as_ref() != Some(given));
     let to = match (&unproven, &proven) {
         (Some(address), _) => {
             if !contacts::may_become(tx, access, &entity.id, channel, address, by)? {
-                return Err(Error::OtherAddress);
+                return Err(Refusal::OtherAddress.into());
             }
             To::Unproven(address.clone())
         }
         (None, Some(_)) => To::Contact,
-        (None, None) => return Err(Error::NoAddress),
+        (None, None) => return Err(Refusal::NoAddress.into()),
     };
     let terms = challenges::Terms::of(settings);
     let lifetime = terms.lifetime;
-    let code = challenges::draft(access, Whom { asker, entity, method, channel, to }, terms);
+    let code = challenges::draft(access, Whom { asker, entity, method, channel, to, costs }, terms);
     Ok(First { code, unproven, lifetime })
 }
 
@@ -230,6 +243,7 @@ pub fn bind(tx: &mut dyn Tx, access: &Access, draft: &Draft) -> Result<Binding, 
             }
             Outcome::TooSoon { retry_in } => return Ok(Binding::TooSoon(retry_in)),
             Outcome::Unreachable => return Ok(Binding::Unreachable),
+            Outcome::Unsendable => return Ok(Binding::Unsendable),
         },
     };
     for waiting in there.iter().flat_map(|there| &there.authenticators) {

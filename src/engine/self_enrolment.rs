@@ -3,7 +3,9 @@
 //! Whoever has the first factor may choose the second, so it must be open: the method must allow it, and the entity must have nothing yet that
 //! would satisfy what is asked. What is made is a draft inside the pending login, and no authenticator until a code of it completes that login.
 
-use super::challenges::{self, Outcome};
+use std::sync::Arc;
+
+use super::challenges::{self, Outcome, Refusal};
 use super::contacts::By;
 use super::enrolments::{self, Bound, Draft, Drafted, Terms};
 use super::out_of_band::{Binding, First, first};
@@ -12,6 +14,7 @@ use crate::id::MethodId;
 use crate::model::address::Address;
 use crate::model::challenge::Asker;
 use crate::model::contact::Channel;
+use crate::model::costs::Costs;
 use crate::model::enforcement::Enforcement;
 use crate::model::enrolment::{Authenticator, Enrolment};
 use crate::model::login::Login;
@@ -91,12 +94,12 @@ pub fn keep(
 /// the entity is proven to be reached, which whoever has only a first factor cannot change.
 ///
 /// # Errors
-/// As [`draft`]; [`Error::OtherKind`], [`Error::NoAddress`], [`Error::OtherAddress`].
+/// As [`draft`]; [`Error::OtherKind`], [`Refusal::NoAddress`], [`Refusal::OtherAddress`].
 pub fn draft_reached(
     tx: &mut dyn Tx,
     access: &Access,
-    scope: &Scope,
-    request_id: &Secret<String>,
+    costs: &Arc<Costs>,
+    (scope, request_id): (&Scope, &Secret<String>),
     method: &MethodId,
     address: Option<&Address>,
 ) -> Result<ReachedDraft, Error> {
@@ -107,7 +110,7 @@ pub fn draft_reached(
         return Err(Error::OtherKind);
     }
     let given = address.map(|address| address.text().clone());
-    let first = first(tx, access, &method, &entity, given, (Asker::Login(pending.key), By::FirstFactor))?;
+    let first = first(tx, access, costs, (&method, &entity), given, (Asker::Login(pending.key), By::FirstFactor))?;
     Ok(ReachedDraft { channel, first })
 }
 
@@ -116,6 +119,13 @@ pub fn draft_reached(
 pub struct ReachedDraft {
     channel: Channel,
     first: First,
+}
+
+impl ReachedDraft {
+    /// The first code.
+    pub fn codes(&self) -> Vec<challenges::Draft> {
+        vec![self.first.code.clone()]
+    }
 }
 
 /// Keep it in the login that waits under `request_id`, in place of an earlier one, and send its first code, unless an authenticator was bound
@@ -140,7 +150,7 @@ pub fn keep_reached(
     let mut enrolment = Enrolment::new(entity.id, entity.scope, entity.disabled, method.id);
     enrolment.take(first.bound(*channel, String::new(), now), now);
     if !may_be_reached(tx, access, &enrolment)? {
-        return Err(Error::OtherAddress);
+        return Err(Refusal::OtherAddress.into());
     }
     match challenges::pose(tx, access, &first.code)? {
         Outcome::Posed(receipt) => {
@@ -150,6 +160,7 @@ pub fn keep_reached(
         }
         Outcome::TooSoon { retry_in } => Ok(Binding::TooSoon(retry_in)),
         Outcome::Unreachable => Ok(Binding::Unreachable),
+        Outcome::Unsendable => Ok(Binding::Unsendable),
     }
 }
 

@@ -188,6 +188,45 @@ class LoggingIn(Story):
         with self.assertRaisesRegex(exceptions.Forbidden, "permission denied"):
             user.auth.userpass.login("alice", "wonder", mount_point="single")
 
+    def test_a_recovery_code_is_one_more_passcode_to_a_client_that_knows_of_no_other(self):
+        self.people("recovered")
+        self.authenticator()
+        paper = self.admin.write_data("identity/mfa/method/recovery", data={"count": 3})["data"]["method_id"]
+        pair = {"method_id": paper, "entity_id": self.entity}
+        codes = self.admin.write_data("identity/mfa/method/recovery/admin-generate", data=pair)["data"]["codes"]
+        self.assertEqual(len(set(codes)), 3)
+        auth = self.validate(self.requirement(), codes[0])
+        self.assertEqual(auth["entity_id"], self.entity)
+        with self.assertRaisesRegex(exceptions.Forbidden, "MFA credentials not supplied or incorrect"):
+            self.validate(self.requirement(), codes[0])
+        session = requests.Session()
+        session.headers["X-Vault-MFA"] = f"{self.id}:{codes[1].upper()}"
+        user = self.client(session=session)
+        user.auth.userpass.login("alice", "wonder", mount_point="recovered")
+        self.assertTrue(user.is_authenticated())
+        left = self.admin.read(f"identity/mfa/enrollments/{self.entity}")["data"]["enrollments"]
+        self.assertEqual([one["remaining"] for one in left if one["type"] == "recovery"], [1])
+
+    def test_a_login_that_a_text_message_completes_waits_like_any_other(self):
+        self.people("texted")
+        texts = self.admin.write_data("identity/mfa/method/sms", data={"method_name": "texts"})["data"]["method_id"]
+        pair = {"method_id": texts, "entity_id": self.entity}
+        given = self.admin.write_data(
+            "identity/mfa/method/sms/admin-generate", data={**pair, "phone": "+15005550006", "verified": True}
+        )
+        self.assertEqual(given["data"], {"type": "sms", "recipient": "+*****06", "state": "active"})
+        accessor = self.admin.sys.list_auth_methods()["data"]["texted/"]["accessor"]
+        self.admin.write_data(
+            "identity/mfa/login-enforcement/texted",
+            data={"mfa_method_ids": [texts], "auth_method_accessors": [accessor]},
+        )
+        asked = self.requirement()
+        any_of = asked["mfa_constraints"]["texted"]["any"]
+        self.assertEqual(any_of, [{"type": "sms", "id": texts, "uses_passcode": True, "name": "texts"}])
+        self.id = texts
+        with self.assertRaisesRegex(exceptions.Forbidden, "MFA credentials not supplied or incorrect"):
+            self.validate(asked, "000000")
+
     def test_a_user_without_an_authenticator_enrols_within_the_login(self):
         self.people("enrolled", enable_self_enrollment=True)
         asked = self.requirement()

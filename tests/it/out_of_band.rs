@@ -2,8 +2,11 @@
 
 use std::sync::{Arc, Barrier};
 
+use countersign::config::Settings;
+use countersign::model::costs::{Budgets, Costs};
 use countersign::model::message::Message;
-use countersign::storage::tables::{MESSAGES, message_key};
+use countersign::storage::sqlite::{Options, Sqlite};
+use countersign::storage::tables::{self, MESSAGES, message_key};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Server};
@@ -25,7 +28,10 @@ impl Site {
     }
 
     pub(crate) fn of(kind: &'static str, settings: &Value) -> Self {
-        let server = Server::start();
+        Self::over(Server::start(), kind, settings)
+    }
+
+    fn over(server: Server, kind: &'static str, settings: &Value) -> Self {
         server.call("POST", "sys/auth/userpass", &json!({ "type": "userpass" }));
         let everything = json!({ "policy": r#"path "*" { capabilities = ["create", "update", "read", "list"] }"# });
         server.call("POST", "sys/policies/acl/everything", &everything);
@@ -677,4 +683,35 @@ fn an_address_that_was_proven_meanwhile_is_not_taken_over_by_a_login_that_began_
     let ask = json!({ "method_id": elsewhere, "entity_id": entity });
     site.server.call("POST", "identity/mfa/challenge", &ask);
     assert_eq!(site.messages()[0].to.expose(), PHONE);
+}
+
+#[test]
+fn what_would_cost_too_much_is_not_sent_and_an_application_learns_nothing_of_it() {
+    let budgets = Budgets { number: 2, ..Budgets::default() };
+    let costs = Costs { budgets, ..Costs::anywhere() };
+    let store = Arc::new(Sqlite::in_memory(tables::ALL, Options::default()).unwrap());
+    let server = Server::with(store, Settings::default(), |engine| engine.with_costs(costs));
+    let site = Site::over(server, "sms", &json!({ "resend_pause": 0, "enable_self_enrollment": true }));
+    let (entity, _) = site.reached("alice", PHONE);
+    site.person("bob");
+    for _ in 0..2 {
+        assert_eq!(site.challenge(&entity).status, 200);
+    }
+    let code = site.messages()[1].code.expose().clone();
+    let told = site.challenge(&entity);
+    assert_eq!((told.status, told.at("data.lifetime")), (200, &json!(300)));
+    assert!(site.messages().is_empty());
+    assert_eq!(site.validate(&entity, &code).status, 200, "the last code that was sent is still good");
+    site.enforce(&[&site.method], &json!({}));
+    let waits = site.login("alice");
+    assert_eq!(waits.at("warnings.1"), &Value::Null, "nothing is said to have been sent");
+    let request = waits.text("auth.mfa_requirement.mfa_request_id");
+    let refused = site.challenge_login(&request, &site.method);
+    assert_eq!((refused.status, refused.error()), (403, "no message can be sent to this address now".into()));
+    // No draft is left where no code was sent.
+    let request = site.waiting("bob");
+    let body = json!({ "mfa_request_id": request, "mfa_method_id": site.method, "phone": PHONE }).to_string();
+    assert_eq!(site.server.ask("POST", "identity/mfa/method/sms/self-enroll", &[], &body).status, 403);
+    assert!(site.answer(&request, &site.method, "000000").error().contains("not present in entity"));
+    assert!(site.messages().is_empty());
 }

@@ -54,7 +54,7 @@ impl Server {
         Self::with(store, Settings::default(), equip)
     }
 
-    fn with(store: Arc<dyn Store>, settings: Settings, equip: impl FnOnce(Engine) -> Engine) -> Self {
+    pub(crate) fn with(store: Arc<dyn Store>, settings: Settings, equip: impl FnOnce(Engine) -> Engine) -> Self {
         let clock = Arc::new(ManualClock::at(START));
         let engine = Arc::new(equip(Engine::new(store, clock.clone(), Arc::new(SeededEntropy::new(1)))));
         let key = Secret::new([7; 32]);

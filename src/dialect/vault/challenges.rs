@@ -5,12 +5,12 @@ use serde_json::json;
 use super::authenticators::entity_id;
 use super::error::Error;
 use super::field::{Field, Kind as Type};
-use super::out_of_band::sent;
+use super::out_of_band::{sent, unsendable};
 use super::route::{Call, Plan, Route};
 use super::second_phase::request_id;
 use super::wire::Reply;
 use crate::engine::access::Capability;
-use crate::engine::challenges::Outcome;
+use crate::engine::challenges::{Outcome, Refusal};
 use crate::engine::{self, asking};
 use crate::id::MethodId;
 
@@ -37,13 +37,15 @@ fn of_application(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = super::verification::method(call)?;
     let entity = entity_id(&call.input, "missing entity ID")?;
     let scope = call.scope.clone();
-    let asked = asking::of_application(call.tx, call.access, &scope, &method, &entity).map_err(|error| {
-        if matches!(error, engine::Error::UnknownMethod) {
-            return Error::bad_request(format!("configuration for method ID \"{method}\" does not exist"));
-        }
-        error.into()
-    })?;
-    Ok(Plan::sending(move |tx, access| match asking::settle(tx, access, &asked)? {
+    let asked = asking::of_application(call.tx, call.access, &call.engine.costs, &scope, (&method, &entity)).map_err(
+        |error| {
+            if matches!(error, engine::Error::UnknownMethod) {
+                return Error::bad_request(format!("configuration for method ID \"{method}\" does not exist"));
+            }
+            error.into()
+        },
+    )?;
+    Ok(Plan::sending(asked.drafts(), move |tx, access| match asking::settle(tx, access, &asked)? {
         Some(retry_in) => Err(Error::too_soon(retry_in)),
         None => Reply::data(&json!({
             "type": asked.method.settings.kind().as_str(),
@@ -64,16 +66,19 @@ fn of_login(call: &mut Call<'_>) -> Result<Plan, Error> {
         id => MethodId::new(id),
     };
     let scope = call.scope.clone();
-    let draft = asking::of_login(call.tx, call.access, &scope, &request_id, &method)?;
-    Ok(Plan::sending(move |tx, access| match asking::pose_to_login(tx, access, &scope, &request_id, &draft)? {
-        Outcome::Posed(receipt) => {
-            let mut data = sent(&receipt, tx.now());
-            if let Some(members) = data.as_object_mut() {
-                members.insert("method_id".into(), method.as_str().into());
+    let draft = asking::of_login(call.tx, call.access, &call.engine.costs, &scope, &request_id, &method)?;
+    Ok(Plan::sending(vec![draft.clone()], move |tx, access| {
+        match asking::pose_to_login(tx, access, &scope, &request_id, &draft)? {
+            Outcome::Posed(receipt) => {
+                let mut data = sent(&receipt, tx.now());
+                if let Some(members) = data.as_object_mut() {
+                    members.insert("method_id".into(), method.as_str().into());
+                }
+                Reply::data(&data)
             }
-            Reply::data(&data)
+            Outcome::TooSoon { retry_in } => Err(Error::too_soon(retry_in)),
+            Outcome::Unsendable => Ok(Reply::Refused(unsendable(Some(method.clone())))),
+            Outcome::Unreachable => Err(Error::bad_request(Refusal::NoAddress.to_string())),
         }
-        Outcome::TooSoon { retry_in } => Err(Error::too_soon(retry_in)),
-        Outcome::Unreachable => Err(engine::Error::NoAddress.into()),
     }))
 }

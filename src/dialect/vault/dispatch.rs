@@ -244,10 +244,10 @@ async fn carry_out(
         plan = match plan {
             Plan::Reply(reply) => return Ok(reply),
             Plan::Write(job) => return write(engine, access, now, job, recheck).await,
-            Plan::Sending(job) => {
-                let reply = write(engine, access, now, job, recheck).await;
-                engine.bell.ring();
-                return reply;
+            Plan::Sending(job, codes) => {
+                let reply = write(engine, access, now, job, recheck).await?;
+                codes.iter().for_each(|code| code.announce(engine));
+                return Ok(reply);
             }
             Plan::Slow(work) => {
                 let engine = Arc::clone(engine);

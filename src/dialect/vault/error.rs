@@ -265,18 +265,7 @@ impl From<engine::Error> for Error {
             E::NoSelfEnrolment(method) => {
                 Self::bad_request(format!("self-enrollment is not enabled for method ID \"{method}\""))
             }
-            E::Wording(refusal) => Self::bad_request(refusal.to_string()),
-            E::NoChallenge => Self::bad_request("no challenge is sent for this MFA method"),
-            E::NotAsked(method) => {
-                Self::bad_request(format!("MFA method ID \"{method}\" is not one that the login is asked for"))
-            }
-            E::NotReached { method_name, entity } => Self::bad_request(format!(
-                "MFA secret for method name \"{method_name}\" not present in entity \"{entity}\""
-            )),
-            E::NoAddress => Self::bad_request("missing address: the entity has none that is verified"),
-            E::OtherAddress => Self::bad_request(
-                "another address of the entity is verified; whoever may use admin-generate can replace it",
-            ),
+            E::Challenge(refusal) => Self::bad_request(refusal.to_string()),
             E::Policy(refusal) => Self::bad_request(refusal.to_string()),
             E::MessageProvider(refusal) => Self::bad_request(refusal.to_string()),
             E::LoginPolicy(refusal) => Self::bad_request(refusal.to_string()),

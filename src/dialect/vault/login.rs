@@ -91,14 +91,15 @@ impl Attempt {
     pub(super) fn draft_codes(&mut self, name: &str) -> Result<(), Error> {
         let (engine, mount) = (&self.engine, &self.mount);
         let (access, request_id) = (engine.access()?, &self.fresh.request_id);
-        self.codes =
-            engine.store.read(engine.now(), |tx| asking::beside_first_factor(tx, &access, mount, name, request_id))?;
+        self.codes = engine.store.read(engine.now(), |tx| {
+            asking::beside_first_factor(tx, &access, &engine.costs, mount, name, request_id)
+        })?;
         Ok(())
     }
 
-    /// Whether codes are sent if it has to wait for them.
-    pub(super) const fn sends_codes(&self) -> bool {
-        !self.codes.is_empty()
+    /// The codes that are sent if it has to wait for them.
+    pub(super) fn codes(&self) -> Vec<Draft> {
+        self.codes.clone()
     }
 
     /// Refuse who is locked out. Asked again where it decides: in the order of writes.

@@ -13,9 +13,9 @@ use super::field::{Field, Kind as Type};
 use super::route::{Call, Plan, Route};
 use super::second_phase::request_id;
 use super::verification::{VERIFY, verify};
-use super::wire::Reply;
+use super::wire::{Refusal, Reply};
 use crate::engine::access::Capability;
-use crate::engine::challenges::Receipt;
+use crate::engine::challenges::{Receipt, Refusal as Unposed};
 use crate::engine::out_of_band::{self, Ask, Binding, Drafted, Word};
 use crate::engine::{self, methods, self_enrolment};
 use crate::id::{EntityId, MethodId};
@@ -100,10 +100,10 @@ fn draft(call: &mut Call<'_>, method: &MethodId, entity: &EntityId, word: Word) 
     let kind = kind(call)?;
     let address = address(call)?;
     let label = super::authenticators::label(&call.input)?;
-    let ask = Ask { scope: &call.scope, kind, method, entity, address, label, word };
+    let ask = Ask { scope: &call.scope, kind, method, entity, address, label, word, costs: &call.engine.costs };
     match out_of_band::draft(call.tx, call.access, ask) {
         Ok(Drafted::Fresh(draft)) => {
-            Ok(Plan::sending(move |tx, access| told(out_of_band::bind(tx, access, &draft)?, tx.now())))
+            Ok(Plan::sending(draft.codes(), move |tx, access| told(out_of_band::bind(tx, access, &draft)?, tx.now())))
         }
         Ok(Drafted::AlreadyEnrolled { method_name }) => Ok(Plan::Reply(already_enrolled(&method_name))),
         Err(engine::Error::OtherKind) => {
@@ -121,8 +121,10 @@ fn self_enrol(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = self_enrolled(&call.input)?;
     let address = address(call)?;
     let scope = call.scope.clone();
-    let drafted = self_enrolment::draft_reached(call.tx, call.access, &scope, &request_id, &method, address.as_ref())?;
-    Ok(Plan::sending(move |tx, access| {
+    let costs = &call.engine.costs;
+    let drafted =
+        self_enrolment::draft_reached(call.tx, call.access, costs, (&scope, &request_id), &method, address.as_ref())?;
+    Ok(Plan::sending(drafted.codes(), move |tx, access| {
         told(self_enrolment::keep_reached(tx, access, &scope, &request_id, &drafted)?, tx.now())
     }))
 }
@@ -141,7 +143,8 @@ fn told(binding: Binding, now: crate::time::Timestamp) -> Result<Reply, Error> {
             Reply::data(&data)
         }
         Binding::TooSoon(retry_in) => Err(Error::too_soon(retry_in)),
-        Binding::Unreachable => Err(engine::Error::NoAddress.into()),
+        Binding::Unsendable => Ok(Reply::Refused(unsendable(None))),
+        Binding::Unreachable => Err(Error::bad_request(Unposed::NoAddress.to_string())),
         Binding::AlreadyEnrolled { method_name } => Ok(already_enrolled(&method_name)),
     }
 }
@@ -155,4 +158,10 @@ pub(super) fn sent(receipt: &Receipt, now: crate::time::Timestamp) -> serde_json
         "expires_at": receipt.expires_at.to_string(),
         "lifetime": left.as_secs(),
     })
+}
+
+/// No message may be sent: a refusal rather than a mistake, which the log has the reason of.
+pub(super) fn unsendable(method: Option<MethodId>) -> Refusal {
+    let error = Error::forbidden("no message can be sent to this address now");
+    Refusal { error, reason: "no message may be sent".into(), method }
 }

@@ -99,7 +99,7 @@ fn code_told(outcome: &Outcome) -> Option<String> {
             "No code was sent: another was a moment ago. One can be asked for from sys/mfa/challenge in {} seconds.",
             retry_in.as_millis().div_ceil(1000)
         )),
-        Outcome::Unreachable => None,
+        Outcome::Unreachable | Outcome::Unsendable => None,
     }
 }
 

@@ -8,6 +8,7 @@ use super::input::{Input, Parameters, Wording};
 use super::request::Head;
 use super::wire::Reply;
 use crate::engine::access::Capability;
+use crate::engine::challenges::Draft;
 use crate::engine::passwords::Permit;
 use crate::engine::{Access, Engine};
 use crate::model::mount::Mount;
@@ -154,8 +155,8 @@ pub(super) enum Plan {
     Reply(Reply),
     /// This job, in the serial order of writes; its reply counts once it is committed.
     Write(WriteJob),
-    /// The same, and then whoever sends messages is woken.
-    Sending(WriteJob),
+    /// The same, and then what came of the messages with these codes is announced.
+    Sending(WriteJob, Vec<Draft>),
     /// This work, where blocking is allowed, and then what it comes to.
     Slow(SlowJob),
     /// This work, where passwords are hashed and checked, and then what it comes to.
@@ -173,8 +174,11 @@ impl Plan {
     }
 
     /// A write that may leave messages to be sent.
-    pub(super) fn sending(job: impl FnMut(&mut dyn Tx, &Access) -> Result<Reply, Error> + Send + 'static) -> Self {
-        Self::Sending(Box::new(job))
+    pub(super) fn sending(
+        codes: Vec<Draft>,
+        job: impl FnMut(&mut dyn Tx, &Access) -> Result<Reply, Error> + Send + 'static,
+    ) -> Self {
+        Self::Sending(Box::new(job), codes)
     }
 
     /// Slow work.

@@ -186,8 +186,8 @@ fn login(call: &mut Call<'_>) -> Result<Plan, Error> {
             attempt.draft_codes(&owner)?;
         }
         let conclude = move |attempt: Attempt| {
-            let plan = if attempt.sends_codes() { Plan::Sending } else { Plan::Write };
-            plan(Box::new(move |tx, access| {
+            let codes = attempt.codes();
+            Plan::sending(codes, move |tx, access| {
                 let user = match &right {
                     Some(hash) => userpass::confirm(tx, access, &mount, &name, hash, rehashed.as_ref())?,
                     None => None,
@@ -199,7 +199,7 @@ fn login(call: &mut Call<'_>) -> Result<Plan, Error> {
                     token: user.token,
                 });
                 finish(tx, access, &attempt, proven)
-            }))
+            })
         };
         if !asks {
             return Ok(conclude(attempt));

@@ -46,7 +46,7 @@ pub(super) fn wrapped(plan: Plan, ask: Ask, warnings: Vec<String>) -> Result<Pla
             Parcel::Open(reply) => Plan::Reply(reply),
         },
         Plan::Write(job) => Plan::Write(parcelled(job, ask, warnings)),
-        Plan::Sending(job) => Plan::Sending(parcelled(job, ask, warnings)),
+        Plan::Sending(job, codes) => Plan::Sending(parcelled(job, ask, warnings), codes),
         Plan::Slow(work) => Plan::slow(move |engine| wrapped(work(engine)?, ask, warnings)),
         Plan::Hashing(work) => Plan::hashing(move |engine, permit| wrapped(work(engine, permit)?, ask, warnings)),
     })

@@ -372,6 +372,7 @@ impl From<engine::Error> for Error {
             | E::UnknownLogin
             | E::NothingEnforced
             | E::NoSelfEnrolment(_)
+            | E::Challenge(_)
             | E::Policy(_)
             | E::MessageProvider(_)
             | E::LoginPolicy(_)
