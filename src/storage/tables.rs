@@ -1052,5 +1052,5 @@ pub mod edge;
 pub mod login_policies;
 pub mod message_providers;
 pub mod outbox;
-pub mod secret_generators;
 pub mod paces;
+pub mod secret_generators;
