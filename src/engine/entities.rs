@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Access, Error, aliases, contacts, edge, enrolments, groups, identity};
+use super::{Access, Error, aliases, contacts, edge, enrolments, groups, identity, people};
 use crate::entropy::Entropy;
 use crate::id::{EntityId, NamespaceId};
 use crate::model::contact::Channel;
@@ -154,7 +154,8 @@ pub fn delete_by_name(tx: &mut dyn Tx, access: &Access, scope: &Scope, name: &st
     }
 }
 
-/// Remove an entity's record, its aliases, its memberships, its password and its contact points, and destroy the secrets of its authenticators.
+/// Remove an entity's record, its aliases, its memberships, its password, its contact points and what else is known of it, and destroy the
+/// secrets of its authenticators.
 pub(super) fn destroy(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Result<(), Error> {
     let bound = enrolment_entity_key(access, &entity.id);
     for enrolment in ENROLMENTS.find_all(tx, access, ENROLMENT_BY_ENTITY, bound)? {
@@ -167,5 +168,6 @@ pub(super) fn destroy(tx: &mut dyn Tx, access: &Access, entity: &Entity) -> Resu
     for channel in Channel::ALL {
         contacts::remove(tx, access, &entity.id, channel)?;
     }
+    people::forget(tx, access, &entity.id)?;
     Ok(ENTITIES.delete(tx, entity_key(access, &entity.id))?)
 }

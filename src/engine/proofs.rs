@@ -329,6 +329,26 @@ pub(super) fn spend(
     }
 }
 
+/// Whether a claim could still be spent. `key` is the enrolment's.
+pub(super) fn is_open(tx: &mut dyn Tx, access: &Access, key: BlindKey, claim: &Claim) -> Result<bool, Error> {
+    Ok(match claim {
+        Claim::Step { key, step, parameters, .. } => !is_spent(tx, *key, *step, parameters)?,
+        Claim::Recovery { number, hash } => {
+            let enrolment = ENROLMENTS.get(tx, access, key)?;
+            let bound = enrolment.as_ref().and_then(|enrolment| enrolment.authenticator(*number));
+            match bound.map(|bound| &bound.authenticator) {
+                Some(Authenticator::Recovery(codes)) => {
+                    codes.left.iter().any(|code| hash_of(access, codes, code) == Some(*hash))
+                }
+                Some(Authenticator::Totp(_) | Authenticator::OutOfBand { .. }) | None => false,
+            }
+        }
+        Claim::Code { slot, id, .. } => {
+            CHALLENGES.get(tx, access, *slot)?.is_some_and(|challenge| challenge.id == *id)
+        }
+    })
+}
+
 fn is_spent(tx: &mut dyn Tx, key: BlindKey, step: Step, parameters: &totp::Parameters) -> Result<bool, Error> {
     Ok(tx.get(&SPENT, &spent_id(step.latest_end(parameters), key))?.is_some())
 }

@@ -8,6 +8,7 @@ use crate::model::login_policy::Owner;
 use crate::storage::Tx;
 use crate::storage::table::{Stored, Table};
 use crate::storage::tables::login_policies::{LOCKOUT_POLICIES, LOGIN_POLICIES, lockout_policy_key, login_policy_key};
+use crate::storage::tables::people::{SESSION_BY_NAMESPACE, SESSIONS, session_namespace_key};
 use crate::storage::tables::{
     ALIAS_BY_MOUNT, ALIASES, APP_ROLE_BY_MOUNT, APP_ROLES, ENFORCEMENT_BY_NAMESPACE, ENFORCEMENTS, ENROLMENT_BY_METHOD,
     ENROLMENTS, ENTITIES, ENTITY_BY_NAMESPACE, GROUP_BY_NAMESPACE, GROUPS, LOCKOUT_BY_MOUNT, LOCKOUTS,
@@ -53,6 +54,9 @@ pub fn step(tx: &mut dyn Tx, access: &Access, limit: usize) -> Result<bool, Erro
             let mounts = MOUNTS.find_some(tx, access, MOUNT_BY_NAMESPACE, mount_namespace_key(access, id), limit)?;
             let policies =
                 POLICIES.find_some(tx, access, POLICY_BY_NAMESPACE, policy_namespace_key(access, id), limit)?;
+            let sessions =
+                SESSIONS.find_some(tx, access, SESSION_BY_NAMESPACE, session_namespace_key(access, id), limit)?;
+            delete_all(tx, access, &SESSIONS, &sessions)?;
             for token in &tokens {
                 tokens::remove(tx, token.key)?;
             }
@@ -83,6 +87,7 @@ pub fn step(tx: &mut dyn Tx, access: &Access, limit: usize) -> Result<bool, Erro
                 + enforcements.len()
                 + policies.len()
                 + edge::forgetting::namespace(tx, access, id, limit)?
+                + sessions.len()
         }
         Purge::Method(id) => {
             let enrolments =

@@ -1,6 +1,7 @@
 //! The engine as one thing: the store, the seal, the clock and chance, ready for a dialect to use.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clock::{self, SharedClock};
 use super::outbox::Bell;
@@ -43,7 +44,12 @@ pub struct Engine {
     pub denied_endpoints: DenyList,
     /// Which authenticators were used, until that is written down.
     pub uses: Uses,
+    /// How long a step is by which repeated wrong answers are held back.
+    pub pause_step: Duration,
 }
+
+/// The usual step.
+const PAUSE_STEP: Duration = Duration::from_secs(1);
 
 /// How many records one round of housekeeping removes from a table at most.
 const SWEEP: usize = 1_000;
@@ -65,6 +71,7 @@ impl Engine {
             costs: Arc::new(Costs::anywhere()),
             denied_endpoints: DenyList::standard(),
             uses: Uses::default(),
+            pause_step: PAUSE_STEP,
         }
     }
 

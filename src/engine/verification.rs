@@ -257,6 +257,20 @@ impl Evaluation {
         self.method.as_ref()
     }
 
+    /// The key of the guard that counts.
+    pub const fn guard(&self) -> BlindKey {
+        self.guard
+    }
+
+    /// The same, counted as wrong where it has not even the form of an answer.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        if matches!(self.finding, Finding::Malformed) {
+            self.finding = Finding::Wrong(None);
+        }
+        self
+    }
+
     /// The same, as one to be counted as wrong: what it was evaluated against no longer counts.
     pub(super) fn refuted(mut self) -> Self {
         self.finding = self.finding.refuted();
@@ -328,6 +342,25 @@ pub fn settle(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, clock: 
             Ok(Outcome::Refused(Reason::Wrong))
         }
     }
+}
+
+/// Whether [`settle`] would accept an evaluation now. Nothing is counted and nothing spent: where several answers count together or not at all,
+/// each is looked at before any is settled.
+pub fn would_accept(
+    tx: &mut dyn Tx,
+    access: &Access,
+    evaluation: &Evaluation,
+    clock: ClockGuard,
+) -> Result<bool, Error> {
+    let Finding::Right(claim) = &evaluation.finding else { return Ok(false) };
+    if let proofs::Look::Refused(_) = proofs::look(tx, claim, &evaluation.terms, true, clock)? {
+        return Ok(false);
+    }
+    let now = tx.now();
+    let stored = GUARDS.get(tx, access, evaluation.guard)?;
+    let mut guard = stored.map_or_else(|| Guard::unused(now), |stored| stored.guard);
+    let passes = guard.judge(&evaluation.limits, true, now) == Judgement::Passed && evaluation.method.is_some();
+    Ok(passes && proofs::is_open(tx, access, evaluation.key, claim)?)
 }
 
 fn keep_guard(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, guard: Guard) -> Result<(), Error> {

@@ -71,6 +71,9 @@ pub const ALL: &[&Schema] = &[
     &edge::SERVICE,
     &edge::SERVICE_POLICY,
     &paces::PACE,
+    &people::PERSON,
+    &people::CODE,
+    &people::SESSION,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -184,6 +187,7 @@ static ENTITY: Schema = Schema {
         Index { name: "name", unique: true },
         Index { name: "namespace", unique: false },
         Index { name: "merged", unique: false },
+        Index { name: "anywhere", unique: false },
     ],
     expiry: Expiry::Never,
     authority: true,
@@ -194,6 +198,8 @@ pub const ENTITY_BY_NAME: usize = 0;
 pub const ENTITY_BY_NAMESPACE: usize = 1;
 /// The index of entities by those that were merged into them.
 pub const ENTITY_BY_MERGED: usize = 2;
+/// The index of entities by name, in whatever namespace.
+pub const ENTITY_ANYWHERE: usize = 3;
 
 /// What the entity `id` is called.
 pub fn entity_key(access: &Access, id: &EntityId) -> BlindKey {
@@ -203,6 +209,11 @@ pub fn entity_key(access: &Access, id: &EntityId) -> BlindKey {
 /// The key of a name in [`ENTITY_BY_NAME`].
 pub fn entity_name_key(access: &Access, namespace: &NamespaceId, name: &str) -> BlindKey {
     access.blind("entity.name", &[namespace.as_str(), &fold_name(name)])
+}
+
+/// The key of a name in [`ENTITY_ANYWHERE`].
+pub fn entity_anywhere_key(access: &Access, name: &str) -> BlindKey {
+    access.blind("entity.anywhere", &[&fold_name(name)])
 }
 
 /// The key of a namespace in [`ENTITY_BY_NAMESPACE`].
@@ -226,6 +237,7 @@ impl Stored for Entity {
         let mut entries = vec![
             (ENTITY_BY_NAME, entity_name_key(access, &self.scope.id, &self.name)),
             (ENTITY_BY_NAMESPACE, entity_namespace_key(access, &self.scope.id)),
+            (ENTITY_ANYWHERE, entity_anywhere_key(access, &self.name)),
         ];
         entries.extend(self.merged.iter().map(|merged| (ENTITY_BY_MERGED, entity_merged_key(access, merged))));
         entries
@@ -1054,3 +1066,4 @@ pub mod message_providers;
 pub mod outbox;
 pub mod paces;
 pub mod secret_generators;
+pub mod people;

@@ -19,6 +19,7 @@ use crate::engine::{Access, Engine, tokens};
 use crate::id::BlindKey;
 use crate::model::cidr;
 use crate::model::namespace::Scope;
+use crate::model::pause;
 use crate::model::token::Token;
 use crate::secret::Secret;
 use crate::storage::Tx;
@@ -114,8 +115,9 @@ async fn answer(
             let status = if method.created.contains(&version) { StatusCode::CREATED } else { StatusCode::OK };
             Ok((status, message))
         }
-        Reply::Refused(error) => {
-            tracing::info!(error = ?error, "a proof was refused");
+        Reply::Refused(error, failures) => {
+            tracing::info!(error = ?error, failures, "a proof was refused");
+            tokio::time::sleep(pause::after(failures, engine.pause_step)).await;
             Err(error)
         }
     }
@@ -271,6 +273,11 @@ async fn carry_out(engine: &Arc<Engine>, access: &Access, now: Timestamp, planne
         plan = match plan {
             Plan::Reply(reply) => return Ok(reply),
             Plan::Write(job) => return write(engine, access, now, job, proof, scope).await,
+            Plan::Send(job) => {
+                let reply = write(engine, access, now, job, proof, scope).await?;
+                engine.bell.ring();
+                return Ok(reply);
+            }
             Plan::Slow(work) => {
                 let engine = Arc::clone(engine);
                 web::block(move || work(&engine)).await.map_err(|_| Error::busy())??

@@ -179,6 +179,8 @@ pub(super) enum Plan {
     Reply(Reply),
     /// This job, in the serial order of writes; its reply counts once it is committed.
     Write(WriteJob),
+    /// The same, where the job may put messages into the outbox.
+    Send(WriteJob),
     /// This work, where blocking is allowed, and then what it comes to.
     Slow(SlowJob),
     /// This work, where passwords are hashed and checked, and then what it comes to.
@@ -200,6 +202,11 @@ impl Plan {
         Self::Write(Box::new(job))
     }
 
+    /// A write that may send messages.
+    pub(super) fn send(job: impl FnMut(&mut dyn Tx, &Access) -> Result<Reply, Error> + Send + 'static) -> Self {
+        Self::Send(Box::new(job))
+    }
+
     /// Slow work.
     pub(super) fn slow(job: impl FnOnce(&Engine) -> Result<Self, Error> + Send + 'static) -> Self {
         Self::Slow(Box::new(job))
@@ -215,8 +222,8 @@ impl Plan {
 pub(super) enum Reply {
     /// Done, and this to say.
     Message(serde_json::Value),
-    /// Refused, where refusing has changed something that must stay.
-    Refused(Error),
+    /// Refused, where refusing has changed something that must stay. So many failures in a row there were, for which the answer is held back.
+    Refused(Error, u32),
 }
 
 impl Reply {
