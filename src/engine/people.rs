@@ -98,6 +98,13 @@ pub fn by_login_name(
     if let Some(entity) = entities::by_name(tx, access, &here.id, name)? {
         return known(tx, access, entity);
     }
+    let mut found = namesakes(tx, access, bounds, name)?;
+    // Of several nobody is meant.
+    Ok(if found.len() == 1 { found.pop() } else { None })
+}
+
+/// All within `bounds` who log in by this name, whatever the case.
+pub fn namesakes(tx: &mut dyn Tx, access: &Access, bounds: &Scope, name: &str) -> Result<Vec<User>, Error> {
     let key = entity_anywhere_key(access, name);
     let mut found = Vec::new();
     for entity in ENTITIES.find_some(tx, access, ENTITY_ANYWHERE, key, MOST_NAMESAKES)? {
@@ -105,8 +112,7 @@ pub fn by_login_name(
             found.extend(known(tx, access, entity)?);
         }
     }
-    // Of several nobody is meant.
-    Ok(if found.len() == 1 { found.pop() } else { None })
+    Ok(found)
 }
 
 /// All users of `scope` itself, by id.

@@ -343,9 +343,7 @@ pub(super) fn is_open(tx: &mut dyn Tx, access: &Access, key: BlindKey, claim: &C
                 Some(Authenticator::Totp(_) | Authenticator::OutOfBand { .. }) | None => false,
             }
         }
-        Claim::Code { slot, id, .. } => {
-            CHALLENGES.get(tx, access, *slot)?.is_some_and(|challenge| challenge.id == *id)
-        }
+        Claim::Code { slot, id, .. } => CHALLENGES.get(tx, access, *slot)?.is_some_and(|challenge| challenge.id == *id),
     })
 }
 

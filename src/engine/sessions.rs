@@ -2,7 +2,7 @@
 
 use super::people::{self, State, User};
 use super::{Access, Error, namespaces};
-use crate::id::EntityId;
+use crate::id::{BlindKey, EntityId};
 use crate::model::namespace::Scope;
 use crate::model::session::{Session, Standing};
 use crate::storage::Tx;
@@ -18,11 +18,14 @@ pub fn get(tx: &mut dyn Tx, access: &Access, bounds: &Scope, id: &str) -> Result
     Ok(is_there.then_some(session))
 }
 
-/// The live session whose current token has this text, and who it is about.
-///
-/// A session is worth nothing once its user is gone, locked out or deactivated.
+/// The live session whose current token has this text.
 pub fn by_token(tx: &mut dyn Tx, access: &Access, text: &str) -> Result<Option<Session>, Error> {
-    let found = SESSIONS.find_one(tx, access, SESSION_BY_TOKEN, session_token_key(access, text))?;
+    by_key(tx, access, session_token_key(access, text))
+}
+
+/// The live session whose current token is called `key`.
+pub fn by_key(tx: &mut dyn Tx, access: &Access, key: BlindKey) -> Result<Option<Session>, Error> {
+    let found = SESSIONS.find_one(tx, access, SESSION_BY_TOKEN, key)?;
     Ok(found.filter(|session| session.standing(tx.now()) == Standing::Live))
 }
 

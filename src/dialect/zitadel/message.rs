@@ -89,6 +89,33 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
+/// A message inside one of its own kind.
+impl<T: Field> Field for Box<T> {
+    fn unset() -> Self {
+        Self::new(T::unset())
+    }
+
+    fn read(sent: Sent, name: &str) -> Result<Self, Mismatch> {
+        T::read(sent, name).map(Self::new)
+    }
+
+    fn is_set(&self) -> bool {
+        T::is_set(self)
+    }
+
+    fn show(&self) -> Value {
+        T::show(self)
+    }
+
+    fn check(&self) -> Result<(), Breach> {
+        T::check(self)
+    }
+
+    fn obey(&self, rule: Rule) -> Result<(), String> {
+        T::obey(self, rule)
+    }
+}
+
 impl<T: Field> Field for Vec<T> {
     fn unset() -> Self {
         Self::new()

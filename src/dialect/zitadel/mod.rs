@@ -15,6 +15,7 @@ mod details;
 mod dispatch;
 mod error;
 mod factors;
+mod lockout;
 mod message;
 mod method;
 mod organisation;
@@ -24,10 +25,14 @@ mod providers;
 mod rule;
 mod scalar;
 mod secret_generators;
+mod ready;
+mod search;
 mod sent;
+mod session;
 mod session_token;
 mod settings;
 mod text_query;
+mod user;
 
 use super::Bodies;
 use crate::engine::Engine;
@@ -67,4 +72,15 @@ const METHODS: &[&[method::Method]] = &[
     providers::email::METHODS,
     secret_generators::METHODS,
     organisations::METHODS,
+    session::METHODS,
+    session::search::METHODS,
+    user::create::METHODS,
+    user::lifecycle::METHODS,
+    user::search::METHODS,
+    user::contact::METHODS,
+    user::password::METHODS,
+    user::totp::METHODS,
+    user::otp::METHODS,
+    user::recovery::METHODS,
+    user::listing::METHODS,
 ];

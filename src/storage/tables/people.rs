@@ -37,11 +37,8 @@ impl Stored for Person {
 
 /// Verification codes.
 pub const CODES: Table<Code> = Table::new();
-pub(super) static CODE: Schema = Schema {
-    name: "code",
-    indexes: &[Index { name: "entity", unique: false }],
-    expiry: Expiry::Never,
-};
+pub(super) static CODE: Schema =
+    Schema { name: "code", indexes: &[Index { name: "entity", unique: false }], expiry: Expiry::Never };
 
 /// The index of codes by whose they are.
 pub const CODE_BY_ENTITY: usize = 0;
@@ -119,10 +116,8 @@ impl Stored for Session {
         if self.ended_at.is_some() {
             return Vec::new();
         }
-        let mut entries = vec![
-            (SESSION_BY_TOKEN, self.token),
-            (SESSION_BY_NAMESPACE, session_namespace_key(access, &self.scope.id)),
-        ];
+        let mut entries =
+            vec![(SESSION_BY_TOKEN, self.token), (SESSION_BY_NAMESPACE, session_namespace_key(access, &self.scope.id))];
         if let Some(user) = &self.factors.user {
             entries.push((SESSION_BY_ENTITY, session_entity_key(access, &user.who.entity)));
         }
