@@ -54,9 +54,17 @@ impl Server {
         Self::with(store, Settings::default(), equip)
     }
 
+    /// A fresh server that holds back the answers to repeated wrong ones in steps of this length.
+    pub(crate) fn pausing(pause_step: Duration) -> Self {
+        Self::equipped(|engine| Engine { pause_step, ..engine })
+    }
+
     pub(crate) fn with(store: Arc<dyn Store>, settings: Settings, equip: impl FnOnce(Engine) -> Engine) -> Self {
         let clock = Arc::new(ManualClock::at(START));
-        let engine = Arc::new(equip(Engine::new(store, clock.clone(), Arc::new(SeededEntropy::new(1)))));
+        let mut engine = Engine::new(store, clock.clone(), Arc::new(SeededEntropy::new(1)));
+        // Nobody waits for a test's wrong answers.
+        engine.pause_step = Duration::ZERO;
+        let engine = Arc::new(equip(engine));
         let key = Secret::new([7; 32]);
         app::initialise(&engine, &key).unwrap();
         engine.unseal(&key).unwrap();

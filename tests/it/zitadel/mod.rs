@@ -2,11 +2,14 @@
 
 mod advisories;
 mod organisations;
+mod contacts;
+mod people;
 mod policies;
 mod providers;
 mod secret_generators;
 mod settings;
 mod transport;
+mod users;
 
 use serde_json::{Value, json};
 
