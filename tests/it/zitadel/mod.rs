@@ -3,10 +3,14 @@
 mod advisories;
 mod organisations;
 mod contacts;
+mod factors;
+mod lockout;
+mod passwords;
 mod people;
 mod policies;
 mod providers;
 mod secret_generators;
+mod sessions;
 mod settings;
 mod transport;
 mod users;
