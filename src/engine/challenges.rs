@@ -245,6 +245,17 @@ pub fn pose(tx: &mut dyn Tx, access: &Access, draft: &Draft) -> Result<Outcome, 
     Ok(Outcome::Posed(Receipt { channel: draft.channel, recipient, expires_at, code }))
 }
 
+/// Whether a challenge of this asker's waits for its answer.
+pub fn waits(
+    tx: &mut dyn Tx,
+    access: &Access,
+    asker: Asker,
+    entity: &EntityId,
+    method: &MethodId,
+) -> Result<bool, Error> {
+    Ok(CHALLENGES.contains(tx, challenge_key(access, asker, entity, method))?)
+}
+
 /// Where the code is to go to, if that is still so.
 fn address_of(tx: &mut dyn Tx, access: &Access, draft: &Draft) -> Result<Option<Secret<String>>, Error> {
     match &draft.to {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::contact::Channel;
 use super::person::Incarnation;
 use super::revision::Revision;
 use crate::id::BlindKey;
@@ -29,6 +30,8 @@ pub struct Session {
     pub token: BlindKey,
     /// What has been proven.
     pub factors: Factors,
+    /// What has been asked and not answered.
+    pub asked: Asked,
     /// What the application notes about it, as base64.
     pub metadata: BTreeMap<String, String>,
     /// Where it was made.
@@ -58,6 +61,25 @@ pub struct Factors {
     pub otp_email: Option<Timestamp>,
     /// By a recovery code.
     pub recovery_code: Option<Timestamp>,
+}
+
+/// Codes that were sent for a session and have not come back: until when each is good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Asked {
+    /// By text message.
+    pub otp_sms: Option<Timestamp>,
+    /// By e-mail.
+    pub otp_email: Option<Timestamp>,
+}
+
+impl Asked {
+    /// What was sent over this channel.
+    pub const fn over(&mut self, channel: Channel) -> &mut Option<Timestamp> {
+        match channel {
+            Channel::Sms => &mut self.otp_sms,
+            Channel::Email => &mut self.otp_email,
+        }
+    }
 }
 
 /// Who a session is about.
@@ -125,6 +147,7 @@ impl Session {
     pub fn ended(self, now: Timestamp) -> Self {
         Self {
             factors: Factors::default(),
+            asked: Asked::default(),
             metadata: BTreeMap::new(),
             user_agent: None,
             ended_at: Some(now),

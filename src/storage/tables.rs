@@ -1065,5 +1065,5 @@ pub mod login_policies;
 pub mod message_providers;
 pub mod outbox;
 pub mod paces;
-pub mod secret_generators;
 pub mod people;
+pub mod secret_generators;

@@ -22,6 +22,7 @@ mod organisation;
 mod organisations;
 mod policies;
 mod providers;
+mod ready;
 mod rule;
 mod scalar;
 mod secret_generators;

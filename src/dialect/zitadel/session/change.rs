@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use data_encoding::BASE64;
 
+use super::challenge::{self, Ask, Drafts};
 use super::check::{self, Check, Password, Settled};
 use super::{Changed, CheckUser, Checks, Create, Created, Set};
 use crate::dialect::zitadel::auth::{Level, Permission, Proof};
@@ -24,7 +25,7 @@ use crate::id::{self, EntityId};
 use crate::model::namespace::Scope;
 use crate::model::person::Incarnation;
 use crate::model::revision::Revision;
-use crate::model::session::{self, Factors, Session, UserAgent};
+use crate::model::session::{self, Asked, Factors, Session, UserAgent};
 use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::storage::tables::people::{session_key, session_token_key};
@@ -51,6 +52,8 @@ struct Change {
     who: Option<Incarnation>,
     says_who: bool,
     checks: Vec<Check>,
+    /// What is asked after them, if anything was to be.
+    drafts: Option<Drafts>,
     metadata: BTreeMap<String, Bytes>,
     lifetime: Option<Duration>,
 }
@@ -65,6 +68,7 @@ pub(super) fn create(call: &mut Call<'_>, asked: Create) -> Result<Plan, Error> 
         creator: creator(call.caller.proof),
         token: session_token_key(call.access, next_token.expose()),
         factors: Factors::default(),
+        asked: Asked::default(),
         metadata: BTreeMap::new(),
         user_agent: asked.user_agent.map(UserAgent::from),
         expires_at: None,
@@ -80,10 +84,11 @@ pub(super) fn create(call: &mut Call<'_>, asked: Create) -> Result<Plan, Error> 
         who: None,
         says_who: false,
         checks: Vec::new(),
+        drafts: None,
         metadata: asked.metadata,
         lifetime: asked.lifetime,
     };
-    plan(call, change, None, asked.checks.unwrap_or_default())
+    plan(call, change, None, asked.checks.unwrap_or_default(), asked.challenges.as_ref())
 }
 
 /// What whoever made a session is called: what their token is.
@@ -118,10 +123,11 @@ pub(super) fn update(call: &mut Call<'_>, asked: Set) -> Result<Plan, Error> {
         who: None,
         says_who: false,
         checks: Vec::new(),
+        drafts: None,
         metadata: asked.metadata,
         lifetime: asked.lifetime,
     };
-    plan(call, change, Some(session), checks)
+    plan(call, change, Some(session), checks, asked.challenges.as_ref())
 }
 
 /// The live session `id`, if a token that was sent for it is its current one.
@@ -145,7 +151,13 @@ enum Named {
     Hidden(String),
 }
 
-fn plan(call: &mut Call<'_>, mut change: Change, session: Option<Session>, checks: Checks) -> Result<Plan, Error> {
+fn plan(
+    call: &mut Call<'_>,
+    mut change: Change,
+    session: Option<Session>,
+    checks: Checks,
+    ask: Option<&Ask>,
+) -> Result<Plan, Error> {
     if checks.idp_intent.is_some() {
         return Err(Error::unsupported("identity providers are not supported"));
     }
@@ -166,7 +178,11 @@ fn plan(call: &mut Call<'_>, mut change: Change, session: Option<Session>, check
     };
     change.who = user.as_ref().map(User::incarnation);
     let record = session_key(call.access, &change.id);
-    change.checks = check::evaluate(call.tx, call.access, user.as_ref(), record, &checks)?;
+    let posed = session.map(|session| session.asked).unwrap_or_default();
+    change.checks = check::evaluate(call.tx, call.access, user.as_ref(), record, posed, &checks)?;
+    if let Some(ask) = ask {
+        change.drafts = Some(challenge::draft(call, &change.id, record, user.as_ref(), ask)?);
+    }
     let engine = Arc::clone(call.engine);
     let Some(password) = checks.password else { return Ok(settled(change, engine)) };
     let Some(user) = user else { return Err(check::no_user_for_password()) };
@@ -250,20 +266,26 @@ impl Change {
         };
         self.name(&mut session, user.as_ref(), now)?;
         let clock = engine.time.observe(now);
-        match check::settle(tx, access, user.as_mut(), &self.checks, clock, &mut session.factors)? {
+        match check::settle(tx, access, user.as_mut(), &self.checks, clock, &mut session)? {
             Settled::All => {}
             Settled::Refused(reply) => return Ok(reply),
         }
+        let challenges = match &self.drafts {
+            Some(drafts) => Some(drafts.pose(tx, access, &mut session)?),
+            None => None,
+        };
+        let has_asked = self.drafts.as_ref().is_some_and(|drafts| !drafts.is_empty());
         let has_noted = note(&mut session, &self.metadata)?;
         if let Some(lifetime) = self.lifetime {
             session.expires_at = Some(now.plus(lifetime));
         }
-        let is_changed = self.says_who || !self.checks.is_empty() || has_noted || self.lifetime.is_some();
+        let is_changed = self.says_who || !self.checks.is_empty() || has_asked || has_noted || self.lifetime.is_some();
         if self.fresh.is_none() {
             if !is_changed {
                 return Ok(Reply::of(&Changed {
                     details: Details::of_instance(session.revision),
                     session_token: self.sent_token.clone(),
+                    challenges,
                 }));
             }
             session.token = session_token_key(access, self.next_token.expose());
@@ -272,8 +294,8 @@ impl Change {
         sessions::put(tx, access, &session)?;
         let (details, session_token) = (Details::of_instance(session.revision), self.next_token.clone());
         Ok(match &self.fresh {
-            Some(_) => Reply::of(&Created { details, session_id: session.id, session_token }),
-            None => Reply::of(&Changed { details, session_token }),
+            Some(_) => Reply::of(&Created { details, session_id: session.id, session_token, challenges }),
+            None => Reply::of(&Changed { details, session_token, challenges }),
         })
     }
 

@@ -9,14 +9,14 @@ use crate::dialect::zitadel::ready;
 use crate::dialect::zitadel::user::{factor_not_ready, otp, recovery, totp};
 use crate::engine::people::{State, User};
 use crate::engine::verification::{self, Evaluation, Outcome, Purpose, Question, Reason, Terms};
-use crate::engine::{Access, credentials};
+use crate::engine::{Access, challenges, credentials};
 use crate::factor::password::Hash;
 use crate::id::BlindKey;
 use crate::model::challenge::Asker;
 use crate::model::clock_guard::ClockGuard;
 use crate::model::contact::Channel;
 use crate::model::method::Kind;
-use crate::model::session::Factors;
+use crate::model::session::{Asked, Session};
 use crate::secret::Secret;
 use crate::storage::Tx;
 
@@ -41,6 +41,8 @@ pub(super) enum Check {
         factor: Factor,
         /// What it came to.
         evaluation: Box<Evaluation>,
+        /// Whether it was sent too long ago, so that it counts as wrong whatever it is.
+        is_late: bool,
     },
 }
 
@@ -83,10 +85,19 @@ impl Factor {
             (Self::Totp, Reason::Malformed | Reason::Wrong | Reason::ClockBehind | Reason::Disabled) => {
                 totp::invalid_code()
             }
-            (Self::Otp(_), _) => Error::invalid("CODE-woT0xc", "Code is invalid"),
+            // Another request was quicker.
+            (Self::Otp(_), Reason::Spent) => not_found(),
+            (Self::Otp(_), Reason::Malformed | Reason::Wrong | Reason::ClockBehind | Reason::Disabled) => {
+                Error::invalid("CODE-woT0xc", "Code is invalid")
+            }
             (Self::RecoveryCode, _) => Error::invalid("DOMAIN-6uvh0", "Invalid recovery code provided"),
         }
     }
+}
+
+/// No code waits to be said.
+fn not_found() -> Error {
+    Error::precondition("COMMAND-S34gh", "Code not found")
 }
 
 /// The proofs in `checks` but for the password, in their order. `session` is what the session's record is called.
@@ -95,16 +106,19 @@ pub(super) fn evaluate(
     access: &Access,
     user: Option<&User>,
     session: BlindKey,
+    asked: Asked,
     checks: &Checks,
 ) -> Result<Vec<Check>, Error> {
     let codes = [
         (Factor::Totp, checks.totp.as_ref().map(|check| &check.code)),
+        (Factor::Otp(Channel::Sms), checks.otp_sms.as_ref().map(|check| &check.code)),
+        (Factor::Otp(Channel::Email), checks.otp_email.as_ref().map(|check| &check.code)),
         (Factor::RecoveryCode, checks.recovery_code.as_ref().map(|check| &check.code)),
     ];
     let mut found = Vec::new();
     for (factor, code) in codes {
         if let Some(code) = code {
-            found.push(evaluate_code(tx, access, user, session, factor, code)?);
+            found.push(evaluate_code(tx, access, user, (session, asked.clone()), factor, code)?);
         }
     }
     Ok(found)
@@ -114,7 +128,7 @@ fn evaluate_code(
     tx: &mut dyn Tx,
     access: &Access,
     user: Option<&User>,
-    session: BlindKey,
+    (session, mut asked): (BlindKey, Asked),
     factor: Factor,
     code: &Secret<String>,
 ) -> Result<Check, Error> {
@@ -139,6 +153,17 @@ fn evaluate_code(
         (Factor::Totp | Factor::RecoveryCode, None) => false,
     };
     let Some((method, _)) = enrolled.filter(|_| is_ready) else { return Ok(Check::Impossible(not_ready)) };
+    let asker = Asker::Session(session);
+    let mut is_late = false;
+    if let Factor::Otp(channel) = factor
+        && !challenges::waits(tx, access, asker, user.id(), &method.id)?
+    {
+        // What has been answered, or answered wrongly too often, is gone before its time.
+        is_late = asked.over(channel).is_some_and(|end| end <= tx.now());
+        if !is_late {
+            return Ok(Check::Impossible(not_found()));
+        }
+    }
     let passcode = match factor {
         // Other than elsewhere, a code is only what was shown, to the letter.
         Factor::RecoveryCode if !is_shown_form(code) => Secret::new(String::new()),
@@ -149,7 +174,7 @@ fn evaluate_code(
         method: method.id.to_string(),
         entity: user.id().clone(),
         passcode,
-        asker: Asker::Session(session),
+        asker,
         terms: Terms {
             limits: Some(COUNTED),
             skew: Some(totp::SKEW),
@@ -159,7 +184,12 @@ fn evaluate_code(
         },
     };
     let evaluation = Box::new(verification::evaluate(tx, access, &question)?.strict());
-    Ok(Check::Code { factor, evaluation })
+    Ok(Check::Code { factor, evaluation, is_late })
+}
+
+/// The code was sent too long ago.
+fn expired() -> Error {
+    Error::precondition("CODE-QvUQ4P", "Code is expired")
 }
 
 fn is_shown_form(code: &Secret<String>) -> bool {
@@ -182,7 +212,7 @@ pub(super) fn settle(
     user: Option<&mut User>,
     checks: &[Check],
     clock: ClockGuard,
-    factors: &mut Factors,
+    session: &mut Session,
 ) -> Result<Settled, Error> {
     let Some(user) = user else {
         // Without a user nothing can be proven, and nothing is counted.
@@ -207,19 +237,22 @@ pub(super) fn settle(
                 if let (Some(checked), Some(rehashed)) = (&password.checked, &password.rehashed) {
                     credentials::rehash(tx, access, user.id(), checked, rehashed)?;
                 }
-                factors.password = now;
+                session.factors.password = now;
             }
-            Check::Code { factor, evaluation } => {
+            Check::Code { factor, evaluation, .. } => {
                 let outcome = verification::settle(tx, access, evaluation, clock)?;
                 if !matches!(outcome, Outcome::Accepted { .. }) {
                     // It would have been accepted a moment ago, in this very job.
                     return Err(Error::busy());
                 }
                 match factor {
-                    Factor::Totp => factors.totp = now,
-                    Factor::Otp(Channel::Sms) => factors.otp_sms = now,
-                    Factor::Otp(Channel::Email) => factors.otp_email = now,
-                    Factor::RecoveryCode => factors.recovery_code = now,
+                    Factor::Totp => session.factors.totp = now,
+                    Factor::Otp(Channel::Sms) => session.factors.otp_sms = now,
+                    Factor::Otp(Channel::Email) => session.factors.otp_email = now,
+                    Factor::RecoveryCode => session.factors.recovery_code = now,
+                }
+                if let Factor::Otp(channel) = factor {
+                    *session.asked.over(*channel) = None;
                 }
             }
         }
@@ -243,7 +276,7 @@ fn refuse(
     match check {
         Check::Impossible(error) => Err(error.clone()),
         Check::Password(password) => refuse_password(tx, access, user, password),
-        Check::Code { factor, evaluation } => {
+        Check::Code { factor, evaluation, is_late } => {
             match user.state() {
                 State::Active => {}
                 State::Locked => return Err(factor.locked()),
@@ -259,7 +292,8 @@ fn refuse(
             };
             let failures = verification::consecutive_failures(tx, access, evaluation.guard())?;
             lock_if_due(tx, access, user, Answered::Code, failures)?;
-            Ok(Some(Reply::Refused(factor.wrong(reason), failures)))
+            let error = if *is_late { expired() } else { factor.wrong(reason) };
+            Ok(Some(Reply::Refused(error, failures)))
         }
     }
 }

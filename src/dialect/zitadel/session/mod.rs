@@ -19,12 +19,14 @@ use crate::model::session::{Session, Standing};
 use crate::secret::Secret;
 use crate::storage::Tx;
 
+mod challenge;
 mod change;
 mod check;
 pub(super) mod search;
 mod view;
 
 use Permission::{Authenticated, SessionDelete, SessionRead, SessionWrite};
+use challenge::{Ask, Posed};
 use view::{Shown, UserAgent};
 
 /// The methods, but for the search.
@@ -49,6 +51,7 @@ message! {
     /// A new session.
     struct Create("CreateSessionRequest") {
         checks: Option<Checks>,
+        challenges: Option<Ask>,
         metadata: BTreeMap<String, Bytes>,
         user_agent: Option<UserAgent>,
         lifetime: Option<Duration> where Rule::Positive,
@@ -60,6 +63,7 @@ message! {
         session_token: Secret<String> where NAME_OR_NONE,
         metadata: BTreeMap<String, Bytes>,
         checks: Option<Checks>,
+        challenges: Option<Ask>,
         lifetime: Option<Duration> where Rule::Positive,
     }
 
@@ -99,11 +103,13 @@ message! {
         details: Details,
         session_id: String,
         session_token: Secret<String>,
+        challenges: Option<Posed>,
     }
 
     struct Changed("SetSessionResponse") {
         details: Details,
         session_token: Secret<String>,
+        challenges: Option<Posed>,
     }
 
     struct About("SessionRequest") {

@@ -6,13 +6,14 @@ use super::super::error::Error;
 use super::super::message::message;
 use super::super::method::{Api, Call, Method, Plan, Reply};
 use super::super::rule::{Breach, NAME, Rule};
-use super::notice::{self, Draws, LIFETIME, Notice, TRIES};
+use super::notice::{self, Draws, Notice, TRIES};
 use super::{Target, address, changed, details, other, otp, target, template};
 use crate::engine::codes::{self, Outcome, Pose};
 use crate::engine::people::{self, User};
 use crate::engine::{Access, contacts};
 use crate::model::code::Purpose;
 use crate::model::contact::Channel;
+use crate::model::secret_generator::Purpose as Generator;
 use crate::secret::Secret;
 use crate::storage::Tx;
 
@@ -92,6 +93,7 @@ message! {
 struct Words {
     channel: Channel,
     purpose: Purpose,
+    generator: Generator,
     unknown: &'static str,
     unchanged: &'static str,
     nothing_sent: &'static str,
@@ -100,6 +102,7 @@ struct Words {
 const EMAIL: Words = Words {
     channel: Channel::Email,
     purpose: Purpose::Email,
+    generator: Generator::VerifyEmail,
     unknown: "Email not found",
     unchanged: "Email not changed",
     nothing_sent: "EMAIL-5w5ilin4yt",
@@ -108,6 +111,7 @@ const EMAIL: Words = Words {
 const PHONE: Words = Words {
     channel: Channel::Sms,
     purpose: Purpose::Phone,
+    generator: Generator::VerifyPhone,
     unknown: "Phone not found",
     unchanged: "Phone not changed",
     nothing_sent: "PHONE-5xrra88eq8",
@@ -204,7 +208,7 @@ fn set(
 ) -> Result<Plan, Error> {
     let target = allowed(call, id, &wish)?;
     let address = address::parse(words.channel, address.expose())?;
-    let draws = Draws::short(call.engine);
+    let draws = Draws::of(call, words.generator)?;
     let link = addressee(call, words, &target, &wish, &draws)?;
     Ok(Plan::send(move |tx, access| {
         let mut user = find(tx, access, words, &target)?;
@@ -245,7 +249,7 @@ pub(super) fn deliver(
         purpose,
         text: draws.code.clone(),
         proves: Some(address.clone()),
-        lifetime: LIFETIME,
+        lifetime: draws.lifetime,
         tries: TRIES,
     };
     codes::pose(tx, access, &pose)?;
@@ -253,11 +257,7 @@ pub(super) fn deliver(
         return Ok(Some(draws.code.clone()));
     }
     let subject = "Verify email";
-    notice::send(
-        tx,
-        access,
-        &Notice { user, channel, to: address, subject, purpose: aim, draws, lifetime: LIFETIME, link },
-    )?;
+    notice::send(tx, access, &Notice { user, channel, to: address, subject, purpose: aim, draws, link })?;
     Ok(None)
 }
 
@@ -284,7 +284,7 @@ fn resend(call: &mut Call<'_>, words: &'static Words, asked: Resend, needs_one: 
     let send = asked.send_code.filter(|_| words.channel == Channel::Email);
     let wish = Wish::of(send, asked.return_code, false);
     let target = allowed(call, &asked.user_id, &wish)?;
-    let draws = Draws::short(call.engine);
+    let draws = Draws::of(call, words.generator)?;
     let link = addressee(call, words, &target, &wish, &draws)?;
     Ok(Plan::send(move |tx, access| {
         let mut user = find(tx, access, words, &target)?;

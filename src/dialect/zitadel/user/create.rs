@@ -22,6 +22,7 @@ use crate::id::{self, EntityId, MethodId};
 use crate::model::contact::Channel;
 use crate::model::namespace::Scope;
 use crate::model::person::{Nature, Profile};
+use crate::model::secret_generator::Purpose as Generator;
 use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::time::Timestamp;
@@ -199,7 +200,7 @@ fn fresh_id(engine: &Engine, asked: Option<String>) -> EntityId {
 type Shape = fn(&User, Option<Secret<String>>, Option<Secret<String>>) -> Reply;
 
 fn plan_human(
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     scope: Scope,
     user_id: Option<String>,
     username: Option<String>,
@@ -212,13 +213,13 @@ fn plan_human(
     let id = fresh_id(call.engine, user_id);
     let organisation = super::super::organisation::id_of(&scope.id);
     let wish = Wish::of(email.send_code, email.return_code, email.is_verified == Some(true));
-    let email = given(call.engine, Channel::Email, &email.email, wish, &id, &organisation)?;
+    let email = given(call, Channel::Email, &email.email, wish, &id, &organisation)?;
     let phone = match human.phone {
         Some(phone) if phone.phone.expose().is_empty() => None,
         Some(phone) => {
             contact::only_true("SetHumanPhone", phone.is_verified)?;
             let wish = Wish::of(phone.send_code, phone.return_code, phone.is_verified.is_some());
-            Some(given(call.engine, Channel::Sms, &phone.phone, wish, &id, &organisation)?)
+            Some(given(call, Channel::Sms, &phone.phone, wish, &id, &organisation)?)
         }
         None => None,
     };
@@ -252,7 +253,7 @@ fn plan_human(
 }
 
 fn given(
-    engine: &Engine,
+    call: &mut Call<'_>,
     channel: Channel,
     address: &Secret<String>,
     wish: Wish,
@@ -260,7 +261,13 @@ fn given(
     organisation: &str,
 ) -> Result<Given, Error> {
     let address = address::parse(channel, address.expose())?;
-    let draws = Draws::short(engine);
+    let draws = Draws::of(
+        call,
+        match channel {
+            Channel::Email => Generator::VerifyEmail,
+            Channel::Sms => Generator::VerifyPhone,
+        },
+    )?;
     let link = wish.link(id.as_str(), organisation, &draws.code)?;
     Ok(Given { address, wish, draws, link })
 }

@@ -86,7 +86,7 @@ fn add(call: &mut Call<'_>, words: &'static Words, asked: &About) -> Result<Plan
         if contact.is_none_or(|contact| contact.verified_at.is_none()) {
             return Err(factor_not_ready(words.not_ready));
         }
-        let authenticator = Authenticator::OutOfBand { channel: words.channel };
+        let authenticator = Authenticator::OutOfBand { channel: words.channel, unproven: None };
         registrations::begin(tx, access, &method, &user.entity, &authenticator, None, number)?;
         changed(tx, access, &mut user)
     }))

@@ -8,7 +8,7 @@ use super::super::message::{enumeration, message};
 use super::super::method::{Api, Call, Method, Plan, Reply};
 use super::super::rule::{NAME, Rule};
 use super::contact::ReturnCode;
-use super::notice::{self, Draws, LIFETIME, Notice, TRIES};
+use super::notice::{self, Draws, Notice, TRIES};
 use super::{Target, details, other, target, template, unknown};
 use crate::engine::codes::{self, Outcome, Pose};
 use crate::engine::people::{self, State, User};
@@ -17,6 +17,7 @@ use crate::factor::password::Hash;
 use crate::model::code::Purpose;
 use crate::model::contact::Channel;
 use crate::model::password_complexity::{STANDARD, Shortfall};
+use crate::model::secret_generator::Purpose as Generator;
 use crate::secret::Secret;
 use crate::storage::Tx;
 
@@ -192,7 +193,7 @@ fn reset(call: &mut Call<'_>, asked: Reset) -> Result<Plan, Error> {
         target(call.caller, &asked.user_id, UserCredentialWrite)?
     };
     let user = human(call.tx, call.access, &target)?;
-    let draws = Draws::short(call.engine);
+    let draws = Draws::of(call, Generator::PasswordReset)?;
     let organisation = super::super::organisation::id_of(&user.entity.scope.id);
     let SendLink { notification_type, url_template } = asked.send_link.unwrap_or_default();
     let values = [("UserID", user.id().as_str()), ("Code", draws.code.expose()), ("OrgID", &organisation)];
@@ -208,7 +209,7 @@ fn reset(call: &mut Call<'_>, asked: Reset) -> Result<Plan, Error> {
             purpose: Purpose::PasswordReset,
             text: draws.code.clone(),
             proves: None,
-            lifetime: LIFETIME,
+            lifetime: draws.lifetime,
             tries: TRIES,
         };
         codes::pose(tx, access, &pose)?;
@@ -223,7 +224,6 @@ fn reset(call: &mut Call<'_>, asked: Reset) -> Result<Plan, Error> {
                 subject: "Reset password",
                 purpose: "set a new password",
                 draws: &draws,
-                lifetime: LIFETIME,
                 link: link.as_deref(),
             };
             notice::send(tx, access, &notice)?;
