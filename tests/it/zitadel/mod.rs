@@ -2,8 +2,10 @@
 
 mod advisories;
 mod organisations;
+mod challenges;
 mod contacts;
 mod factors;
+mod guide;
 mod lockout;
 mod passwords;
 mod people;
