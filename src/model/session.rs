@@ -64,7 +64,7 @@ pub struct Factors {
 }
 
 /// Codes that were sent for a session and have not come back: until when each is good.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Asked {
     /// By text message.
     pub otp_sms: Option<Timestamp>,

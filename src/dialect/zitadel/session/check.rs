@@ -118,7 +118,7 @@ pub(super) fn evaluate(
     let mut found = Vec::new();
     for (factor, code) in codes {
         if let Some(code) = code {
-            found.push(evaluate_code(tx, access, user, (session, asked.clone()), factor, code)?);
+            found.push(evaluate_code(tx, access, user, (session, asked), factor, code)?);
         }
     }
     Ok(found)

@@ -32,6 +32,7 @@ message! {
         sorting_column: Column,
     }
 
+    #[expect(clippy::struct_field_names, reason = "fields are called as on the wire")]
     struct Query("SearchQuery")
         one_of(ids_query, user_id_query, creation_date_query, creator_query, user_agent_query, expiration_date_query)
     {

@@ -85,13 +85,11 @@ fn text(notice: &Notice<'_>) -> Secret<String> {
         minutes if minutes % 60 == 0 => format!("{} hours", minutes / 60),
         minutes => format!("{minutes} minutes"),
     };
-    let mut text = match notice.channel {
+    let greeting = match notice.channel {
         Channel::Email => format!("Hello {},\n\n", notice.user.person.display_name()),
         Channel::Sms => String::new(),
     };
-    text += &format!("Your code is {code}. Use it to {} within {good_for}.", notice.purpose);
-    if let Some(link) = notice.link {
-        text += &format!("\n\nOr open {link}");
-    }
+    let link = notice.link.map(|link| format!("\n\nOr open {link}")).unwrap_or_default();
+    let text = format!("{greeting}Your code is {code}. Use it to {} within {good_for}.{link}", notice.purpose);
     Secret::new(text)
 }

@@ -6,7 +6,7 @@ use super::super::method::{Api, Call, Method, Plan};
 use super::lifecycle::About;
 use super::{changed, factor_not_ready, factor_there, no_factor, target, totp, unknown};
 use crate::engine::people::User;
-use crate::engine::{Access, contacts, enrolments, methods, registrations};
+use crate::engine::{Access, contacts, enrolments, methods, unconfirmed};
 use crate::factor::recovery::{Alphabet, Form};
 use crate::id::MethodId;
 use crate::model::contact::Channel;
@@ -87,7 +87,7 @@ fn add(call: &mut Call<'_>, words: &'static Words, asked: &About) -> Result<Plan
             return Err(factor_not_ready(words.not_ready));
         }
         let authenticator = Authenticator::OutOfBand { channel: words.channel, unproven: None };
-        registrations::begin(tx, access, &method, &user.entity, &authenticator, None, number)?;
+        unconfirmed::begin(tx, access, &method, &user.entity, &authenticator, None, number)?;
         changed(tx, access, &mut user)
     }))
 }

@@ -130,7 +130,7 @@ fn set(call: &mut Call<'_>, asked: SetPassword) -> Result<Plan, Error> {
         };
         let is_same = is_proven && is(&new.password);
         let hash = engine.passwords.hash(permit, &new.password, &salt);
-        let change = Change { target, proof, kept, is_proven, is_same, hash, change_required: new.change_required };
+        let change = Change { target, proof, kept, is_proven, is_same, hash, is_passing: new.change_required };
         Ok(Plan::write(move |tx, access| change.carry_out(tx, access)))
     }))
 }
@@ -148,7 +148,8 @@ struct Change {
     is_proven: bool,
     is_same: bool,
     hash: Hash,
-    change_required: bool,
+    /// Whether its owner has to choose another.
+    is_passing: bool,
 }
 
 impl Change {
@@ -178,7 +179,7 @@ impl Change {
             let text = "New password cannot be the same as your current password";
             return Err(Error::precondition("COMMAND-Aesh5", text));
         }
-        credentials::set(tx, access, &id, &self.hash, self.change_required)?;
+        credentials::set(tx, access, &id, &self.hash, self.is_passing)?;
         codes::withdraw(tx, access, &id, &Purpose::PasswordReset)?;
         people::touch(tx, access, &mut user)?;
         Ok(Reply::of(&Done { details: details(&user) }))

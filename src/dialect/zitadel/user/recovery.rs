@@ -10,7 +10,7 @@ use super::lifecycle::About;
 use super::{changed, details, target, totp, unknown};
 use crate::engine::enrolments::{self, CodeTerms};
 use crate::engine::people::{self, State};
-use crate::engine::{methods, registrations};
+use crate::engine::{methods, unconfirmed};
 use crate::factor::recovery::{Alphabet, Form};
 use crate::id::MethodId;
 use crate::model::enrolment::{Authenticator, Enrolment, RecoveryCodes};
@@ -81,7 +81,7 @@ fn generate(call: &mut Call<'_>, asked: &Generate) -> Result<Plan, Error> {
             }
         }
         let list = Authenticator::Recovery(codes.clone());
-        registrations::begin(tx, access, &method, &user.entity, &list, None, number)?;
+        unconfirmed::begin(tx, access, &method, &user.entity, &list, None, number)?;
         people::touch(tx, access, &mut user)?;
         Ok(Reply::of(&Generated { details: details(&user), recovery_codes: shown.clone() }))
     }))

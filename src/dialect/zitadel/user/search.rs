@@ -28,6 +28,7 @@ message! {
         queries: Vec<Query> where Rule::AtMost(100),
     }
 
+    #[expect(clippy::struct_field_names, reason = "fields are called as on the wire")]
     struct Query("SearchQuery")
         one_of(
             user_name_query, first_name_query, last_name_query, nick_name_query, display_name_query, email_query,

@@ -14,7 +14,7 @@ use super::lifecycle::About;
 use super::{changed, details, factor_there, no_factor, target};
 use crate::engine::people::{self, User};
 use crate::engine::verification::{self, Outcome, Purpose, Question, Terms};
-use crate::engine::{Access, Engine, enrolments, methods, registrations};
+use crate::engine::{Access, Engine, enrolments, methods, unconfirmed};
 use crate::factor::key_uri::key_uri;
 use crate::factor::totp::{Authenticator, Parameters};
 use crate::id::MethodId;
@@ -129,7 +129,7 @@ pub(super) fn bind(
         return Err(factor_there("COMMAND-do9se"));
     }
     let authenticator = enrolment::Authenticator::Totp(fresh.authenticator.clone());
-    registrations::begin(tx, access, &method, &user.entity, &authenticator, waits_for, fresh.number)?;
+    unconfirmed::begin(tx, access, &method, &user.entity, &authenticator, waits_for, fresh.number)?;
     Ok(method)
 }
 
@@ -168,7 +168,7 @@ fn verify(call: &mut Call<'_>, asked: &Verify) -> Result<Plan, Error> {
     let user = target.find(call.tx, call.access)?.ok_or_else(nothing)?;
     let (method, enrolment) = enrolled(call.tx, call.access, &user, Kind::Totp)?.ok_or_else(nothing)?;
     check_waits(&enrolment)?;
-    let guard = registrations::guard(call.access, user.id(), &method);
+    let guard = unconfirmed::guard(call.access, user.id(), &method);
     let question = Question {
         scope: user.entity.scope.clone(),
         method: method.id.to_string(),
@@ -198,7 +198,7 @@ fn verify(call: &mut Call<'_>, asked: &Verify) -> Result<Plan, Error> {
         }
         let failures = verification::consecutive_failures(tx, access, guard)?;
         if failures >= TRIES {
-            registrations::discard(tx, access, &method, user.id())?;
+            unconfirmed::discard(tx, access, &method, user.id())?;
         }
         Ok(Reply::Refused(invalid_code(), failures))
     }))
@@ -223,7 +223,7 @@ fn remove(call: &mut Call<'_>, asked: &About) -> Result<Plan, Error> {
         let nothing = || no_factor("COMMAND-Hd9sd");
         let mut user = target.find(tx, access)?.ok_or_else(nothing)?;
         let (method, _) = enrolled(tx, access, &user, Kind::Totp)?.ok_or_else(nothing)?;
-        registrations::discard(tx, access, &method, user.id())?;
+        unconfirmed::discard(tx, access, &method, user.id())?;
         enrolments::remove(tx, access, user.id(), &method.id)?;
         changed(tx, access, &mut user)
     }))
