@@ -408,3 +408,4 @@ fn an_organisation_that_is_gone_takes_its_owners_along() {
     assert_eq!(write().status, 200);
     zitadel.server.call("DELETE", "sys/namespaces/acme", &json!({}));
     assert_eq!(error(&write()), (401, 16, "AUTH-7fs1e".into()));
+}
