@@ -96,7 +96,7 @@ pub fn may_become(
             let enrolments = enrolments::of_entity(tx, access, entity)?;
             let leans = |authenticator: &Authenticator| match authenticator {
                 Authenticator::OutOfBand { channel: over, .. } => *over == channel,
-                Authenticator::Totp(_) | Authenticator::Recovery(_) => false,
+                Authenticator::Totp(_) | Authenticator::Recovery(_) | Authenticator::WebAuthn { .. } => false,
             };
             let mut bound = enrolments.iter().flat_map(|enrolment| &enrolment.authenticators);
             Ok(!bound.any(|bound| bound.counts() && leans(&bound.authenticator)))

@@ -180,7 +180,7 @@ impl CodeTerms {
 }
 
 /// Whether an entity has as many authenticators under `method` as it may; those that wait for their first code count here.
-fn is_full(tx: &mut dyn Tx, access: &Access, method: &Method, entity: &EntityId) -> Result<bool, Error> {
+pub(super) fn is_full(tx: &mut dyn Tx, access: &Access, method: &Method, entity: &EntityId) -> Result<bool, Error> {
     let there = ENROLMENTS.get(tx, access, enrolment_key(access, entity, &method.id))?;
     let now = tx.now();
     let standing = |there: Enrolment| there.authenticators.iter().filter(|bound| bound.stands_at(now)).count();
@@ -249,7 +249,7 @@ pub(super) fn add(
 ) -> Result<u32, Error> {
     let key = enrolment_key(access, &entity.id, method);
     let there = ENROLMENTS.get(tx, access, key)?;
-    if !there.as_ref().is_some_and(Enrolment::counts)
+    if !there.as_ref().is_some_and(Enrolment::is_owned)
         && let Some(mut guarded) = GUARDS.get(tx, access, key)?
     {
         guarded.guard.consecutive_failures = 0;
@@ -312,6 +312,12 @@ pub fn get(tx: &mut dyn Tx, access: &Access, entity: &EntityId, method: &MethodI
         enrolment.authenticators.retain(|bound| bound.stands_at(now));
         (!enrolment.authenticators.is_empty()).then_some(enrolment)
     }))
+}
+
+/// Whether `entity` has an authenticator under `method`, even if it is suspended: then nobody who has only another factor may add one.
+pub fn owns(tx: &mut dyn Tx, access: &Access, entity: &EntityId, method: &MethodId) -> Result<bool, Error> {
+    let found = ENROLMENTS.get(tx, access, enrolment_key(access, entity, method))?;
+    Ok(found.as_ref().is_some_and(Enrolment::is_owned))
 }
 
 /// Whether `entity` has an authenticator under `method` that counts.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::challenges::{self, Draft};
-use super::requirements::{self, Attempts, Constraint, Offer, Outcome, Unsatisfied};
+use super::requirements::{self, Attempts, Constraint, Evaluated, Offer, Outcome, SlowAttempts, Unsatisfied};
 use super::tokens::{self, Created, FreshToken};
 use super::{Access, Error, enforcements, entities, lockout, mounts};
 use crate::delivery::gateway::PushQuestion;
@@ -121,7 +121,8 @@ pub fn admit(tx: &mut dyn Tx, access: &Access, proven: &FirstFactor, clock: Cloc
         Some(_) if asked.is_empty() => Ok(Admission::Unasked(complete(tx, access, &login, &proven.fresh.token)?)),
         None => wait(tx, access, login, &asked, proven).map(Admission::Requirement),
         Some(offer) => {
-            let attempts = requirements::evaluate(tx, access, &asked, &login, None, offer)?;
+            // A signature is not checked in here. One that answers what a login was asked has no place beside its first factor anyway.
+            let attempts = requirements::evaluate(tx, access, &asked, &login, None, offer)?.quick();
             match requirements::settle(tx, access, &asked, None, &attempts, clock)? {
                 Outcome::Satisfied(used) => {
                     let created = complete(tx, access, &login, &proven.fresh.token)?;
@@ -242,14 +243,36 @@ pub fn consider(
     if !questions.is_empty() {
         return Ok(Considered::Ask(questions));
     }
-    let attempts = requirements::evaluate(tx, access, &asked, &pending.login, Some(&pending), offer)?;
-    Ok(Considered::Settle(Box::new(Validation { scope: scope.clone(), request_id, attempts, fresh })))
+    let scope = scope.clone();
+    Ok(match requirements::evaluate(tx, access, &asked, &pending.login, Some(&pending), offer)? {
+        Evaluated::Ready(attempts) => Considered::Settle(Box::new(Validation { scope, request_id, attempts, fresh })),
+        Evaluated::Slow(attempts) => Considered::Check(Box::new(SlowValidation { scope, request_id, attempts, fresh })),
+    })
+}
+
+/// A validation in which signatures are left to be checked.
+#[derive(Clone)]
+pub struct SlowValidation {
+    scope: Scope,
+    request_id: Secret<String>,
+    attempts: SlowAttempts,
+    fresh: FreshToken,
+}
+
+impl SlowValidation {
+    /// Check them. Blocks: never inside a job.
+    pub fn finish(self) -> Validation {
+        let Self { scope, request_id, attempts, fresh } = self;
+        Validation { scope, request_id, attempts: attempts.finish(), fresh }
+    }
 }
 
 /// What considering an offer comes to.
 pub enum Considered {
     /// Providers have to be asked first; then it is to be considered again.
     Ask(Vec<PushQuestion>),
+    /// It has to be finished first, where blocking is allowed.
+    Check(Box<SlowValidation>),
     /// It can be settled.
     Settle(Box<Validation>),
 }

@@ -16,13 +16,14 @@ pub mod access;
 pub mod aliases;
 pub mod approle;
 pub mod asking;
+pub mod assertions;
 pub mod challenges;
 pub mod clock;
 pub mod codes;
 pub mod contacts;
 pub mod costs;
-pub mod edge;
 pub mod credentials;
+pub mod edge;
 pub mod enforcements;
 pub mod enrolments;
 pub mod entities;
@@ -48,6 +49,7 @@ pub mod policies;
 mod proofs;
 pub mod purging;
 pub mod pushing;
+pub mod registrations;
 pub mod requirements;
 pub mod sealing;
 pub mod secret_generators;
@@ -192,6 +194,9 @@ pub enum Error {
     /// Nothing is asked of a login that waits for a second factor.
     #[error("no enforcement applies to the pending login any more")]
     NothingEnforced,
+    /// The entity has no authenticator under the method that could answer.
+    #[error("no authenticator that could answer")]
+    NoAuthenticator,
     /// The method is not one that may be enrolled under during this login.
     #[error("no self-enrolment under the method {0}")]
     NoSelfEnrolment(MethodId),

@@ -3,20 +3,26 @@
 //! *Finding* is done on a snapshot, and says what an answer would prove: its claim. *Spending* is done in the serial order of writes, and says
 //! whether the claim is new. `verification` is what both are parts of.
 
+use super::assertions::{self, Sought, Spent};
+use super::registrations;
 use super::verification::{Asked, Purpose, Reason, Terms};
 use super::{Access, Error};
 use crate::factor::Verdict;
 use crate::factor::otp::Passcode;
 use crate::factor::recovery::{Candidate, Form};
 use crate::factor::totp::{self, Step};
+use crate::factor::web_authn::Credential;
+use crate::factor::web_authn::assertion::Asserted;
 use crate::id::{BlindKey, EntityId};
 use crate::model::challenge::Posed;
 use crate::model::clock_guard::{ClockGuard, GRACE};
 use crate::model::contact::Channel;
 use crate::model::enrolment::{Authenticator, Bound, Enrolment, RecoveryCode, RecoveryCodes, Unproven};
 use crate::model::method::{Method, Settings};
+use crate::model::registration::Registration;
 use crate::secret::Secret;
 use crate::storage::tables::paces::PACES;
+use crate::storage::tables::web_authn::REGISTRATIONS;
 use crate::storage::tables::{
     CHALLENGES, CONTACTS, ENROLMENTS, SPENT, challenge_key, contact_key, spent_id, spent_key,
 };
@@ -66,13 +72,44 @@ pub(super) enum Claim {
         /// What tells it from those it took the place of.
         id: String,
     },
+    /// An assertion that answers this challenge.
+    Assertion {
+        /// The authenticator's number.
+        number: u32,
+        /// The challenge.
+        slot: BlindKey,
+        /// What tells it from those it took the place of.
+        id: String,
+        /// What the authenticator says.
+        asserted: Asserted,
+    },
+    /// A credential that answers this registration, and is to be bound.
+    Registration {
+        /// The registration.
+        registration: Box<Registration>,
+        /// What it brings.
+        credential: Box<Credential>,
+    },
 }
 
 impl Claim {
     /// The number of the authenticator that it is a claim of.
     pub(super) const fn number(&self) -> u32 {
         match self {
-            Self::Step { number, .. } | Self::Recovery { number, .. } | Self::Code { number, .. } => *number,
+            Self::Step { number, .. }
+            | Self::Recovery { number, .. }
+            | Self::Code { number, .. }
+            | Self::Assertion { number, .. } => *number,
+            Self::Registration { .. } => 0,
+        }
+    }
+
+    /// Whether the authenticator knew its user.
+    pub(super) const fn user_verified(&self) -> bool {
+        match self {
+            Self::Assertion { asserted, .. } => asserted.user_verified,
+            Self::Registration { credential, .. } => credential.user_verified,
+            Self::Step { .. } | Self::Recovery { .. } | Self::Code { .. } => false,
         }
     }
 }
@@ -103,8 +140,8 @@ pub(super) fn find(
     enrolment: &Enrolment,
     bound: &Bound,
     asked: &Asked<'_>,
-) -> Result<Finding, Error> {
-    Ok(match &bound.authenticator {
+) -> Result<Sought, Error> {
+    Ok(Sought::Found(match &bound.authenticator {
         Authenticator::Totp(authenticator) => {
             match find_step(authenticator, asked.terms.skew, asked.passcode, tx.now()) {
                 Found::Malformed => Finding::Malformed,
@@ -122,7 +159,10 @@ pub(super) fn find(
         Authenticator::OutOfBand { channel, unproven } => {
             find_code(tx, access, enrolment, bound.number, (*channel, unproven.as_ref()), asked)?
         }
-    })
+        Authenticator::WebAuthn { credential, .. } => {
+            return assertions::find(tx, access, enrolment, bound, credential, asked);
+        }
+    }))
 }
 
 /// What a passcode is to a generator of time-based ones.
@@ -200,6 +240,7 @@ fn find_code(
             }
             Ok(Finding::Wrong(Some(slot)))
         }
+        Posed::Assertion { .. } => Ok(Finding::Wrong(None)),
     }
 }
 
@@ -230,7 +271,7 @@ pub(super) fn decoy(access: &Access, method: Option<&Method>, passcode: &Secret<
             }
             None => Finding::Malformed,
         },
-        Some(Settings::WebAuthn(_)) => Finding::Wrong(None),
+        Some(Settings::WebAuthn(_)) => assertions::decoy(passcode.expose()),
         Some(Settings::Totp(_) | Settings::Duo(_) | Settings::Okta(_) | Settings::PingId(_)) | None => {
             let seed = Secret::new(vec![0; 20]);
             let nobodys = totp::Authenticator { parameters: totp::Parameters::default(), seed };
@@ -298,35 +339,41 @@ fn is_spent_from(
     Ok(false)
 }
 
-/// Spend a claim: note that it was accepted. Says whether it had not been before. `key` is the enrolment's.
+/// Spend a claim: note that it was accepted, unless it was before. `key` is the enrolment's.
 pub(super) fn spend(
     tx: &mut dyn Tx,
     access: &Access,
     key: BlindKey,
     claim: &Claim,
     terms: &Terms,
-) -> Result<bool, Error> {
-    match claim {
+) -> Result<Spent, Error> {
+    let is_new = match claim {
         Claim::Step { key, step, present, parameters, .. } => match terms.purpose {
-            Purpose::Confirm { spends: false } => Ok(!is_spent(tx, *key, *step, parameters)?),
+            Purpose::Confirm { spends: false } => !is_spent(tx, *key, *step, parameters)?,
             Purpose::Prove | Purpose::Confirm { spends: true } => {
-                spend_step(tx, *key, *step, *present, parameters, terms.presenter)
+                spend_step(tx, *key, *step, *present, parameters, terms.presenter)?
             }
         },
-        Claim::Recovery { number, hash } => spend_recovery(tx, access, key, *number, *hash),
+        Claim::Recovery { number, hash } => spend_recovery(tx, access, key, *number, *hash)?,
         Claim::Code { number, slot, id } => {
             let Some(challenge) = CHALLENGES.get(tx, access, *slot)?.filter(|challenge| challenge.id == *id) else {
-                return Ok(false);
+                return Ok(Spent::Before);
             };
             CHALLENGES.delete(tx, *slot)?;
             match challenge.posed {
                 // Its owner is there: another may be sent to them at once.
                 Posed::Code { pace, .. } => PACES.delete(tx, pace)?,
+                Posed::Assertion { .. } => {}
             }
             note_use(tx, access, key, *number)?;
-            Ok(true)
+            true
         }
-    }
+        Claim::Assertion { number, slot, id, asserted } => {
+            return assertions::spend(tx, access, key, *number, (*slot, id), *asserted);
+        }
+        Claim::Registration { registration, credential } => registrations::spend(tx, access, registration, credential)?,
+    };
+    Ok(if is_new { Spent::Now } else { Spent::Before })
 }
 
 /// Whether a claim could still be spent. `key` is the enrolment's.
@@ -340,10 +387,16 @@ pub(super) fn is_open(tx: &mut dyn Tx, access: &Access, key: BlindKey, claim: &C
                 Some(Authenticator::Recovery(codes)) => {
                     codes.left.iter().any(|code| hash_of(access, codes, code) == Some(*hash))
                 }
-                Some(Authenticator::Totp(_) | Authenticator::OutOfBand { .. }) | None => false,
+                Some(Authenticator::Totp(_) | Authenticator::OutOfBand { .. } | Authenticator::WebAuthn { .. })
+                | None => false,
             }
         }
         Claim::Code { slot, id, .. } => CHALLENGES.get(tx, access, *slot)?.is_some_and(|challenge| challenge.id == *id),
+        Claim::Assertion { number, slot, id, asserted } => {
+            let is_posed = CHALLENGES.get(tx, access, *slot)?.is_some_and(|challenge| challenge.id == *id);
+            is_posed && assertions::counts_on(tx, access, key, *number, *asserted)?
+        }
+        Claim::Registration { registration, .. } => REGISTRATIONS.contains(tx, registration.key)?,
     })
 }
 
@@ -416,6 +469,7 @@ pub(super) fn count_try(tx: &mut dyn Tx, access: &Access, slot: BlindKey) -> Res
     let Some(mut challenge) = CHALLENGES.get(tx, access, slot)? else { return Ok(()) };
     let tries_left = match &mut challenge.posed {
         Posed::Code { tries_left, .. } => tries_left,
+        Posed::Assertion { .. } => return Ok(()),
     };
     *tries_left = tries_left.saturating_sub(1);
     if *tries_left == 0 {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::contacts::By;
 use super::uses::Used;
-use super::verification::{self, Asked, Evaluation, Outcome as Verified, Purpose, Reason, Terms};
-use super::{Access, Error, enrolments, methods, pushing, self_enrolment};
+use super::verification::{self, Asked, Evaluation, Outcome as Verified, Purpose, Reason, SlowCheck, Terms};
+use super::{Access, Error, enrolments, entities, methods, pushing, registrations, self_enrolment};
 use crate::delivery::gateway::{Gateway, PushQuestion};
 use crate::id::{EntityId, MethodId};
 use crate::model::challenge::Asker;
@@ -23,6 +23,7 @@ use crate::model::method::{Kind, Method, Settings};
 use crate::model::pending::PendingLogin;
 use crate::secret::Secret;
 use crate::storage::Tx;
+use crate::storage::tables::web_authn::registration_login_key;
 use crate::storage::tables::{ENROLMENTS, enrolment_key};
 
 /// One thing that is asked: any of these methods.
@@ -64,7 +65,7 @@ pub fn constraints(
             // With several enforcements an enrolment alone may not be enough, and clients are not told to begin one.
             let self_enrolment = enforcements.len() == 1
                 && self_enrolment::is_open(tx, access, login, enforcements, &method)?
-                && !enrolments::counts(tx, access, &login.entity, id)?;
+                && !enrolments::owns(tx, access, &login.entity, id)?;
             choices.push(Choice {
                 kind: method.settings.kind(),
                 uses_passcode: uses_passcode(&method.settings),
@@ -183,9 +184,64 @@ enum Attempt {
     Unreadable(String),
     /// There is nothing to check a passcode against.
     NotEnrolled(Failure),
-    /// A passcode, evaluated against what is bound or else against the draft of this number.
-    Passcode(Evaluation, Option<u32>),
+    /// A passcode, or what else answers, evaluated against this.
+    Passcode(Evaluation, Against),
     Provider(ProviderVerdict),
+}
+
+/// What an answer is evaluated against.
+#[derive(Debug, Clone, Copy)]
+enum Against {
+    /// What the entity has.
+    Bound,
+    /// The draft of this number.
+    Draft(u32),
+    /// What this login has asked a browser to register.
+    Registration,
+}
+
+/// What trying an answer comes to.
+enum Tried {
+    /// It is worth this.
+    Known(Attempt),
+    /// It takes a check to know.
+    Slow(SlowCheck, Against),
+}
+
+/// What evaluating an offer comes to.
+pub enum Evaluated {
+    /// It can be settled.
+    Ready(Attempts),
+    /// It has to be finished first, where blocking is allowed.
+    Slow(SlowAttempts),
+}
+
+/// Answers of which some take signatures to be checked: milliseconds of a processor.
+#[derive(Clone)]
+pub struct SlowAttempts {
+    attempts: Attempts,
+    checks: Vec<(MethodId, SlowCheck, Against)>,
+}
+
+impl Evaluated {
+    /// What the answers are worth, where slow ones have no place: it is as if they had not been given.
+    pub fn quick(self) -> Attempts {
+        match self {
+            Self::Ready(attempts) => attempts,
+            Self::Slow(slow) => slow.attempts,
+        }
+    }
+}
+
+impl SlowAttempts {
+    /// Check what is left to be checked. Blocks: never inside a job.
+    pub fn finish(self) -> Attempts {
+        let mut attempts = self.attempts;
+        for (method, check, against) in self.checks {
+            attempts.by_method.insert(method, Attempt::Passcode(check.finish(), against));
+        }
+        attempts
+    }
 }
 
 /// Evaluate an offer under the methods of `enforcements`. `pending` is where the login waits, if it does.
@@ -196,11 +252,12 @@ pub fn evaluate(
     login: &Login,
     pending: Option<&PendingLogin>,
     offer: &Offer,
-) -> Result<Attempts, Error> {
+) -> Result<Evaluated, Error> {
     let mut attempts: BTreeMap<MethodId, Attempt> = BTreeMap::new();
     let mut mistaken = Vec::new();
+    let mut checks: Vec<(MethodId, SlowCheck, Against)> = Vec::new();
     for id in enforcements.iter().flat_map(|enforcement| &enforcement.methods) {
-        if attempts.contains_key(id) {
+        if attempts.contains_key(id) || checks.iter().any(|(method, ..)| method == id) {
             continue;
         }
         let Some(method) = methods::get(tx, access, id)? else { continue };
@@ -212,9 +269,16 @@ pub fn evaluate(
                 Attempt::Provider(offer.verdicts.get(id).copied().unwrap_or(ProviderVerdict::Refused))
             }
             Some(Answer::Given(passcode)) => {
-                let attempt = attempt(tx, access, &method, &login.entity, pending, passcode.as_ref())?;
-                mistaken.extend(passcode.clone().filter(|_| attempt.is_no_answer()));
-                attempt
+                match attempt(tx, access, &method, &login.entity, pending, passcode.as_ref())? {
+                    Tried::Known(attempt) => {
+                        mistaken.extend(passcode.clone().filter(|_| attempt.is_no_answer()));
+                        attempt
+                    }
+                    Tried::Slow(check, against) => {
+                        checks.push((id.clone(), check, against));
+                        continue;
+                    }
+                }
             }
         };
         attempts.insert(id.clone(), attempt);
@@ -222,7 +286,8 @@ pub fn evaluate(
     let allowed = enforcements.iter().any(|enforcement| enforcement.allow_recovery);
     let recovery =
         if allowed { recovery_attempt(tx, access, login, pending, offer, &attempts, &mistaken)? } else { None };
-    Ok(Attempts { by_method: attempts, recovery })
+    let attempts = Attempts { by_method: attempts, recovery };
+    Ok(if checks.is_empty() { Evaluated::Ready(attempts) } else { Evaluated::Slow(SlowAttempts { attempts, checks }) })
 }
 
 /// Evaluate a recovery code, if one is offered: under the method of the entity's codes, or, by clients that know of one passcode only, as the
@@ -245,8 +310,10 @@ fn recovery_attempt(
             Some(Answer::Nothing | Answer::Unreadable(_)) | None => None,
         };
         for passcode in named.into_iter().chain(mistaken) {
-            let attempt = attempt(tx, access, &method, &login.entity, pending, Some(passcode))?;
-            if !attempt.is_no_answer() {
+            let tried = attempt(tx, access, &method, &login.entity, pending, Some(passcode))?;
+            if let Tried::Known(attempt) = tried
+                && !attempt.is_no_answer()
+            {
                 return Ok(Some((method.id, attempt)));
             }
         }
@@ -260,7 +327,7 @@ fn recovery_methods(tx: &mut dyn Tx, access: &Access, entity: &EntityId) -> Resu
     for enrolment in enrolments::of_entity(tx, access, entity)? {
         let has_codes = enrolment.authenticators.iter().any(|bound| match &bound.authenticator {
             Authenticator::Recovery(codes) => bound.counts() && !codes.left.is_empty(),
-            Authenticator::Totp(_) | Authenticator::OutOfBand { .. } => false,
+            Authenticator::Totp(_) | Authenticator::OutOfBand { .. } | Authenticator::WebAuthn { .. } => false,
         });
         if has_codes {
             found.extend(methods::get(tx, access, &enrolment.method)?);
@@ -286,7 +353,7 @@ impl Attempt {
     }
 }
 
-/// Evaluate a passcode against what `entity` has under `method`, or else against the draft of this login.
+/// Evaluate an answer against what `entity` has under `method`, or else against what this login has drafted or asked to be registered.
 fn attempt(
     tx: &mut dyn Tx,
     access: &Access,
@@ -294,7 +361,7 @@ fn attempt(
     entity: &EntityId,
     pending: Option<&PendingLogin>,
     passcode: Option<&Secret<String>>,
-) -> Result<Attempt, Error> {
+) -> Result<Tried, Error> {
     let none = Secret::new(String::new());
     let passcode = passcode.unwrap_or(&none);
     let draft = pending.and_then(|pending| pending.draft(&method.id));
@@ -302,18 +369,29 @@ fn attempt(
     // What an application has asked for is no answer to a login.
     let asker = pending.map_or(Asker::Nobody, |pending| Asker::Login(pending.key));
     let (against, purpose) = match (&bound, draft) {
-        (Some(enrolment), _) => (Some((enrolment, None)), Purpose::Prove),
-        (None, Some(draft)) => (Some((&draft.enrolment, Some(draft.number))), Purpose::Confirm { spends: true }),
+        (Some(enrolment), _) => (Some((enrolment, Against::Bound)), Purpose::Prove),
+        (None, Some(draft)) => {
+            (Some((&draft.enrolment, Against::Draft(draft.number))), Purpose::Confirm { spends: true })
+        }
         (None, None) => (None, Purpose::Prove),
     };
     let terms = Terms { purpose, ..Terms::default() };
     let asked = Asked { passcode, asker, terms, form: method.settings.code_form() };
-    Ok(match against {
-        Some((enrolment, number)) => {
-            Attempt::Passcode(verification::evaluate_at_hand(tx, access, method, enrolment, &asked)?, number)
+    if let Some((enrolment, against)) = against {
+        return Ok(match verification::evaluate_at_hand(tx, access, method, enrolment, &asked)? {
+            verification::Evaluated::Ready(evaluation) => Tried::Known(Attempt::Passcode(evaluation, against)),
+            verification::Evaluated::Slow(check) => Tried::Slow(check, against),
+        });
+    }
+    if let (Settings::WebAuthn(_), Some(pending)) = (&method.settings, pending) {
+        let key = registration_login_key(access, pending.key, &method.id);
+        if let Some(check) = registrations::consider_as(tx, access, &pending.login.scope, key, passcode)? {
+            let check = verification::registration_at_hand(access, method, entity, check);
+            return Ok(Tried::Slow(check, Against::Registration));
         }
-        None => Attempt::NotEnrolled(Failure::NotEnrolled { method_name: method.name.clone(), entity: entity.clone() }),
-    })
+    }
+    let failure = Failure::NotEnrolled { method_name: method.name.clone(), entity: entity.clone() };
+    Ok(Tried::Known(Attempt::NotEnrolled(failure)))
 }
 
 /// What settling came to.
@@ -509,21 +587,26 @@ impl Settled<'_> {
         attempt: &Attempt,
         method: &MethodId,
     ) -> Result<Option<Result<(), Failure>>, Error> {
-        let (evaluation, number) = match attempt {
+        let (evaluation, against) = match attempt {
             Attempt::Nothing => return Ok(None),
             Attempt::Unreadable(why) => return Ok(Some(Err(Failure::Unreadable(why.clone())))),
             Attempt::NotEnrolled(failure) => return Ok(Some(Err(failure.clone()))),
             Attempt::Provider(ProviderVerdict::Approved) => return Ok(Some(Ok(()))),
             Attempt::Provider(ProviderVerdict::Refused) => return Ok(Some(Err(Failure::NotApproved))),
-            Attempt::Passcode(evaluation, number) => (evaluation, *number),
+            Attempt::Passcode(evaluation, against) => (evaluation, *against),
         };
-        let bound = ENROLMENTS.get(tx, access, evaluation.key())?.is_some_and(|enrolment| enrolment.counts());
-        let draft = match number {
-            Some(number) if !bound => self.standing_draft(tx, access, method, number)?,
-            Some(_) | None => None,
+        let there = ENROLMENTS.get(tx, access, evaluation.key())?;
+        let is_free = !there.as_ref().is_some_and(Enrolment::is_owned);
+        let draft = match against {
+            Against::Draft(number) if is_free => self.standing_draft(tx, access, method, number)?,
+            Against::Registration if is_free => self.registered(tx, access, method, evaluation)?,
+            Against::Bound | Against::Draft(_) | Against::Registration => None,
         };
         // What the code was checked against may have gone meanwhile, or another have been bound first.
-        let stands = if number.is_some() { draft.is_some() } else { bound };
+        let stands = match against {
+            Against::Bound => there.as_ref().is_some_and(Enrolment::counts),
+            Against::Draft(_) | Against::Registration => draft.is_some(),
+        };
         let evaluation = if stands { evaluation.clone() } else { evaluation.clone().refuted() };
         Ok(Some(match verification::settle(tx, access, &evaluation, self.clock)? {
             Verified::Accepted { .. } => {
@@ -534,6 +617,28 @@ impl Settled<'_> {
             Verified::Refused(reason) => Err(Failure::Refused(reason)),
             Verified::TooMany { attempts, allowed, retry_in } => Err(Failure::TooMany { attempts, allowed, retry_in }),
         }))
+    }
+
+    /// What this login's registration under `method` brought, if it is right and its owner may still enrol.
+    fn registered(
+        &self,
+        tx: &mut dyn Tx,
+        access: &Access,
+        method: &MethodId,
+        evaluation: &Evaluation,
+    ) -> Result<Option<Enrolment>, Error> {
+        let (Some(pending), Some((registration, credential))) = (self.pending, evaluation.registered()) else {
+            return Ok(None);
+        };
+        let (Some(method), login) = (methods::get(tx, access, method)?, &pending.login) else { return Ok(None) };
+        let Some(entity) = entities::get(tx, access, &login.scope, &login.entity)? else { return Ok(None) };
+        if !self_enrolment::is_open(tx, access, login, self.enforcements, &method)? {
+            return Ok(None);
+        }
+        let now = tx.now();
+        let mut enrolment = Enrolment::new(entity.id, entity.scope, entity.disabled, method.id);
+        enrolment.take(registrations::bound_by(registration, credential, now), now);
+        Ok(Some(enrolment))
     }
 
     /// The draft of this number under `method`, if it was not replaced and its owner may still enrol.

@@ -9,6 +9,7 @@ use super::challenges::{self, Outcome, Refusal};
 use super::contacts::By;
 use super::enrolments::{self, Bound, Draft, Drafted, Terms};
 use super::out_of_band::{Binding, First, first};
+use super::registrations::{self, Begun};
 use super::{Access, Error, contacts, enforcements, logins, methods, requirements};
 use crate::id::MethodId;
 use crate::model::address::Address;
@@ -23,6 +24,7 @@ use crate::model::namespace::Scope;
 use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::storage::tables::PENDING_LOGINS;
+use crate::storage::tables::web_authn::registration_login_key;
 
 /// Whether `login` may enrol under `method`, as far as other methods have a say: else a stolen password would choose its own second factor
 /// where an enforcement takes either of two and the owner has the other.
@@ -43,7 +45,7 @@ pub(super) fn is_open(
             return Ok(false);
         }
         for other in enforcement.methods.iter().filter(|other| **other != method.id) {
-            if enrolments::counts(tx, access, &login.entity, other)? {
+            if enrolments::owns(tx, access, &login.entity, other)? {
                 return Ok(false);
             }
         }
@@ -82,7 +84,7 @@ pub fn keep(
 ) -> Result<Bound, Error> {
     let (mut pending, _) = logins::waiting(tx, access, scope, request_id)?;
     let method = check_open(tx, access, &pending.login, &draft.enrolment.method)?;
-    if enrolments::counts(tx, access, &pending.login.entity, &method.id)? {
+    if enrolments::owns(tx, access, &pending.login.entity, &method.id)? {
         return Ok(Bound::AlreadyEnrolled { method_name: method.name });
     }
     pending.take_draft(draft.enrolment.clone());
@@ -174,6 +176,28 @@ pub(super) fn may_be_reached(tx: &mut dyn Tx, access: &Access, draft: &Enrolment
         }
     }
     Ok(true)
+}
+
+/// Begin the registration of a WebAuthn authenticator for the login that waits under `request_id`: the options for its browser. What answers
+/// them completes the login, and is bound by that.
+///
+/// # Errors
+/// As [`draft`].
+pub fn register(
+    tx: &mut dyn Tx,
+    access: &Access,
+    scope: &Scope,
+    request_id: &Secret<String>,
+    method: &MethodId,
+    fresh: &registrations::Fresh,
+) -> Result<Begun, Error> {
+    let (pending, entity) = logins::waiting(tx, access, scope, request_id)?;
+    let method = check_open(tx, access, &pending.login, method)?;
+    if enrolments::owns(tx, access, &entity.id, &method.id)? {
+        return Ok(Begun::AlreadyEnrolled { method_name: method.name });
+    }
+    let key = registration_login_key(access, pending.key, &method.id);
+    registrations::begin_as(tx, access, key, &method, &entity, &registrations::Terms::default(), fresh)
 }
 
 fn check_open(tx: &mut dyn Tx, access: &Access, login: &Login, id: &MethodId) -> Result<Method, Error> {

@@ -6,12 +6,15 @@
 
 use std::time::Duration;
 
+use super::assertions::{self, Sought, Spent};
 use super::contacts::By;
 use super::enrolments::bound_pair;
 use super::proofs::{self, Claim, Finding};
+use super::registrations;
 use super::uses::Used;
 use super::{Access, Error, enrolments, methods};
 use crate::factor::recovery::Form;
+use crate::factor::web_authn::Credential;
 use crate::id::{BlindKey, EntityId, MethodId};
 use crate::model::challenge::Asker;
 use crate::model::clock_guard::ClockGuard;
@@ -19,6 +22,7 @@ use crate::model::enrolment::{Bound, Enrolment, Standing};
 use crate::model::guard::{Guard, Judgement, Limits};
 use crate::model::method::{FAILURE_CEILING, Kind, LONGEST_PERIOD, Method};
 use crate::model::namespace::Scope;
+use crate::model::registration::Registration;
 use crate::secret::Secret;
 use crate::storage::Tx;
 use crate::storage::tables::{ENROLMENTS, GUARDS, GuardRecord, enrolment_key};
@@ -73,7 +77,7 @@ impl Purpose {
     fn takes(self, bound: &Bound, now: Timestamp) -> bool {
         match (self, bound.standing) {
             (_, Standing::Counting) => true,
-            (Self::Prove, Standing::PendingUntil(_)) => false,
+            (Self::Prove, Standing::PendingUntil(_)) | (_, Standing::SuspendedSince(_)) => false,
             (Self::Confirm { .. }, Standing::PendingUntil(_)) => bound.stands_at(now),
         }
     }
@@ -94,6 +98,69 @@ pub struct Evaluation {
     finding: Finding,
 }
 
+/// What evaluating comes to.
+#[derive(Clone)]
+pub enum Evaluated {
+    /// It is ready to be settled.
+    Ready(Evaluation),
+    /// It has to be finished first, where blocking is allowed.
+    Slow(SlowCheck),
+}
+
+/// An evaluation that takes a signature to be checked: milliseconds of a processor.
+#[derive(Clone)]
+pub struct SlowCheck {
+    /// The evaluation, but for what it is found.
+    evaluation: Evaluation,
+    work: Work,
+}
+
+#[derive(Clone)]
+enum Work {
+    Assertion(Box<assertions::Check>),
+    Registration(Box<registrations::Check>),
+}
+
+impl Evaluated {
+    /// The evaluation, where slow answers have no place: they count as wrong.
+    pub fn quick(self) -> Evaluation {
+        match self {
+            Self::Ready(evaluation) => evaluation,
+            Self::Slow(check) => Evaluation { finding: Finding::Wrong(None), ..check.evaluation },
+        }
+    }
+}
+
+impl Evaluated {
+    /// The same, counted as wrong where it has not even the form of an answer.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        match self {
+            Self::Ready(evaluation) => Self::Ready(evaluation.strict()),
+            Self::Slow(check) => Self::Slow(check),
+        }
+    }
+
+    /// The evaluation, finished. Blocks, where it was not: never inside a job.
+    pub fn finish(self) -> Evaluation {
+        match self {
+            Self::Ready(evaluation) => evaluation,
+            Self::Slow(check) => check.finish(),
+        }
+    }
+}
+
+impl SlowCheck {
+    /// Check it. Blocks: never inside a job.
+    pub fn finish(self) -> Evaluation {
+        let finding = match self.work {
+            Work::Assertion(check) => check.run(),
+            Work::Registration(check) => check.run().finding(),
+        };
+        Evaluation { finding, ..self.evaluation }
+    }
+}
+
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -107,6 +174,8 @@ pub enum Outcome {
         number: u32,
         /// Whether the same one has presented this before: it is no new proof.
         again: bool,
+        /// Whether the authenticator knew its user, beside being held by somebody.
+        user_verified: bool,
     },
     /// Not proven. The caller is not told more.
     Refused(Reason),
@@ -133,6 +202,9 @@ pub enum Reason {
     /// It was right once, and has been used.
     #[error("used before")]
     Spent,
+    /// The authenticator counted backwards: there may be two of it, and it is suspended.
+    #[error("the authenticator counted backwards, and is suspended")]
+    CountedBack,
     /// The clock is behind what the server has seen.
     #[error("the clock is behind")]
     ClockBehind,
@@ -147,7 +219,7 @@ const UNKNOWN_LIMITS: Limits = Limits { attempts: 5, window: Duration::from_secs
 /// Evaluate a question on a snapshot.
 ///
 /// An unknown method, entity or enrolment does the same work and gives an evaluation like any other, so that asking tells nothing of who is enrolled.
-pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result<Evaluation, Error> {
+pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result<Evaluated, Error> {
     let Question { scope, entity, .. } = question;
     let method = find_method(tx, access, scope, &question.method)?;
     // Where a pair cannot prove anything, its guesses are counted apart: else they would count against an authenticator that cannot be seen
@@ -167,12 +239,12 @@ pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result
     let limits = question.terms.limits.or_else(|| method.as_ref()?.settings.limits()).unwrap_or(UNKNOWN_LIMITS);
     let form = method.as_ref().and_then(|method| method.settings.code_form());
     let asked = Asked { passcode: &question.passcode, asker: question.asker, terms: question.terms, form };
-    let finding = match &enrolment {
+    let sought = match &enrolment {
         Some(enrolment) => find(tx, access, enrolment, &asked)?,
-        None => proofs::decoy(access, method.as_ref(), &question.passcode, tx.now()),
+        None => Sought::Found(proofs::decoy(access, method.as_ref(), &question.passcode, tx.now())),
     };
     let enrolled = enrolment.is_some();
-    Ok(Evaluation {
+    Ok(sought.evaluated(|finding| Evaluation {
         key,
         guard: question.terms.guard.unwrap_or(key),
         entity: question.entity.clone(),
@@ -181,7 +253,20 @@ pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result
         terms: question.terms,
         enrolled,
         finding,
-    })
+    }))
+}
+
+impl Sought {
+    /// What `evaluation` makes of it.
+    fn evaluated(self, evaluation: impl FnOnce(Finding) -> Evaluation) -> Evaluated {
+        match self {
+            Self::Found(finding) => Evaluated::Ready(evaluation(finding)),
+            Self::Slow(check) => {
+                let evaluation = evaluation(Finding::Wrong(None));
+                Evaluated::Slow(SlowCheck { evaluation, work: Work::Assertion(check) })
+            }
+        }
+    }
 }
 
 /// What is asked of an enrolment.
@@ -203,28 +288,48 @@ pub(super) fn evaluate_at_hand(
     method: &Method,
     enrolment: &Enrolment,
     asked: &Asked<'_>,
-) -> Result<Evaluation, Error> {
-    let key = enrolment_key(access, &enrolment.entity, &enrolment.method);
-    Ok(Evaluation {
+) -> Result<Evaluated, Error> {
+    let sought = find(tx, access, enrolment, asked)?;
+    Ok(sought.evaluated(|finding| at_hand(access, method, &enrolment.entity, asked.terms, finding)))
+}
+
+/// An answer to a registration of `entity` under `method`, to be finished and settled as one that proves it.
+pub(super) fn registration_at_hand(
+    access: &Access,
+    method: &Method,
+    entity: &EntityId,
+    check: registrations::Check,
+) -> SlowCheck {
+    let evaluation = at_hand(access, method, entity, Terms::default(), Finding::Wrong(None));
+    SlowCheck { evaluation, work: Work::Registration(Box::new(check)) }
+}
+
+fn at_hand(access: &Access, method: &Method, entity: &EntityId, terms: Terms, finding: Finding) -> Evaluation {
+    let key = enrolment_key(access, entity, &method.id);
+    Evaluation {
         key,
-        guard: asked.terms.guard.unwrap_or(key),
-        entity: enrolment.entity.clone(),
+        guard: terms.guard.unwrap_or(key),
+        entity: entity.clone(),
         method: Some(method.id.clone()),
-        limits: asked.terms.limits.or_else(|| method.settings.limits()).unwrap_or(UNKNOWN_LIMITS),
-        terms: asked.terms,
+        limits: terms.limits.or_else(|| method.settings.limits()).unwrap_or(UNKNOWN_LIMITS),
+        terms,
         enrolled: true,
-        finding: find(tx, access, enrolment, asked)?,
-    })
+        finding,
+    }
 }
 
 /// Try an answer on every authenticator that may answer, whether or not an earlier one took it.
-fn find(tx: &mut dyn Tx, access: &Access, enrolment: &Enrolment, asked: &Asked<'_>) -> Result<Finding, Error> {
+fn find(tx: &mut dyn Tx, access: &Access, enrolment: &Enrolment, asked: &Asked<'_>) -> Result<Sought, Error> {
     let now = tx.now();
     let mut finding = Finding::Malformed;
     for bound in enrolment.authenticators.iter().filter(|bound| asked.terms.purpose.takes(bound, now)) {
-        finding = finding.or(proofs::find(tx, access, enrolment, bound, asked)?);
+        match proofs::find(tx, access, enrolment, bound, asked)? {
+            Sought::Found(found) => finding = finding.or(found),
+            // It names the one authenticator that it is an answer of.
+            slow @ Sought::Slow(_) => return Ok(slow),
+        }
     }
-    Ok(finding)
+    Ok(Sought::Found(finding))
 }
 
 /// The method meant by `text` from inside `scope`: an id, a name in `scope`, or the path of an ancestor and a name there.
@@ -281,9 +386,21 @@ impl Evaluation {
     pub const fn to_note(&self) -> Option<Used> {
         match &self.finding {
             Finding::Right(Claim::Step { number, .. }) => Some(Used { enrolment: self.key, number: *number }),
-            Finding::Right(Claim::Recovery { .. } | Claim::Code { .. }) | Finding::Wrong(_) | Finding::Malformed => {
-                None
+            Finding::Right(
+                Claim::Recovery { .. } | Claim::Code { .. } | Claim::Assertion { .. } | Claim::Registration { .. },
+            )
+            | Finding::Wrong(_)
+            | Finding::Malformed => None,
+        }
+    }
+
+    /// What a registration brought, if this is a right answer to one.
+    pub(super) fn registered(&self) -> Option<(&Registration, &Credential)> {
+        match &self.finding {
+            Finding::Right(Claim::Registration { registration, credential }) => {
+                Some((registration, credential))
             }
+            Finding::Right(_) | Finding::Wrong(_) | Finding::Malformed => None,
         }
     }
 
@@ -316,18 +433,30 @@ pub fn settle(tx: &mut dyn Tx, access: &Access, evaluation: &Evaluation, clock: 
     };
     let now = tx.now();
     let had_failures = stored.is_some();
-    let mut guard = stored.map_or_else(|| Guard::unused(now), |stored| stored.guard);
+    let before = stored.map_or_else(|| Guard::unused(now), |stored| stored.guard);
+    let mut guard = before.clone();
     let limits = &evaluation.limits;
     match (guard.judge(limits, claim.is_some(), now), claim, &evaluation.method) {
         (Judgement::Passed, Some(claim), Some(method)) => {
-            if !again && !proofs::spend(tx, access, evaluation.key, claim, &evaluation.terms)? {
-                return Ok(Outcome::Refused(Reason::Spent));
+            let spent =
+                if again { Spent::Now } else { proofs::spend(tx, access, evaluation.key, claim, &evaluation.terms)? };
+            match spent {
+                Spent::Now => {}
+                Spent::Before => return Ok(Outcome::Refused(Reason::Spent)),
+                Spent::Suspended => {
+                    let mut guard = before;
+                    // It has passed, so the window is open: the answer is counted as the wrong one that it is.
+                    let _: Judgement = guard.judge(limits, false, now);
+                    keep_guard(tx, access, evaluation, guard)?;
+                    return Ok(Outcome::Refused(Reason::CountedBack));
+                }
             }
             if had_failures {
                 GUARDS.delete(tx, evaluation.guard)?;
             }
             let (entity, method) = (evaluation.entity.clone(), method.clone());
-            Ok(Outcome::Accepted { entity, method, number: claim.number(), again })
+            let (number, user_verified) = (claim.number(), claim.user_verified());
+            Ok(Outcome::Accepted { entity, method, number, again, user_verified })
         }
         (Judgement::Disabled, ..) => Ok(Outcome::Refused(Reason::Disabled)),
         (Judgement::Shut { attempts, opens_in }, ..) => {
@@ -382,7 +511,11 @@ pub fn confirm(
         return Ok(false);
     };
     let now = tx.now();
-    let Some(bound) = enrolment.authenticator_mut(number).filter(|bound| bound.stands_at(now)) else {
+    let stands = |bound: &&mut Bound| match bound.standing {
+        Standing::Counting | Standing::PendingUntil(_) => bound.stands_at(now),
+        Standing::SuspendedSince(_) => false,
+    };
+    let Some(bound) = enrolment.authenticator_mut(number).filter(stands) else {
         return Ok(false);
     };
     if bound.confirmed_at.is_none() || !bound.counts() {
@@ -399,7 +532,8 @@ pub fn consecutive_failures(tx: &mut dyn Tx, access: &Access, guard: BlindKey) -
     Ok(GUARDS.get(tx, access, guard)?.map_or(0, |stored| stored.guard.consecutive_failures))
 }
 
-/// Forget the failures of an entity's authenticator: an administrator lets its owner try again at once.
+/// Forget the failures of an entity's authenticators, and let those that are suspended count again: an administrator lets their owner try again
+/// at once.
 ///
 /// # Errors
 /// [`Error::UnknownEntity`], [`Error::UnknownMethod`], [`Error::OtherKind`], [`Error::OutsideMethod`], in this order.
@@ -412,7 +546,13 @@ pub fn unlock(
     entity: &EntityId,
 ) -> Result<(), Error> {
     let (method, entity) = bound_pair(tx, access, scope, kind, method, entity)?;
-    Ok(GUARDS.delete(tx, enrolment_key(access, &entity.id, &method.id))?)
+    let key = enrolment_key(access, &entity.id, &method.id);
+    if let Some(mut enrolment) = ENROLMENTS.get(tx, access, key)?
+        && enrolment.resume()
+    {
+        ENROLMENTS.put(tx, access, &enrolment)?;
+    }
+    Ok(GUARDS.delete(tx, key)?)
 }
 
 /// Let the guard of an enrolment that ends go by itself, once no window it could shut is left.

@@ -10,6 +10,7 @@ pub mod password;
 pub mod qr;
 pub mod recovery;
 pub mod totp;
+pub mod web_authn;
 
 /// What a verifier concludes about one response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::factor::recovery::Form;
+use crate::factor::web_authn;
 use crate::id::BlindKey;
 use crate::time::Timestamp;
 
@@ -50,5 +51,12 @@ pub enum Posed {
         tries_left: u32,
         /// What the pause until another may be sent goes by: the right answer ends it.
         pace: BlindKey,
+    },
+    /// An assertion of one of the entity's WebAuthn authenticators. Wrong answers leave it as it is.
+    Assertion {
+        /// What must be true of the answer.
+        asked: web_authn::Assertion,
+        /// The numbers of the authenticators that may answer.
+        allowed: Vec<u32>,
     },
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contact::Channel;
 use super::stored::{secret_bytes, secret_text};
+use crate::factor::web_authn::Credential;
 use crate::factor::{recovery, totp};
 use crate::id::{BlindKey, EntityId, MethodId};
 use crate::model::namespace::Scope;
@@ -56,6 +57,8 @@ pub enum Standing {
     Counting,
     /// Only once its owner has proven possession, and not after this moment.
     PendingUntil(Timestamp),
+    /// It did until this moment, when it looked as if there were two of it. An administrator may let it count again.
+    SuspendedSince(Timestamp),
 }
 
 /// What a verifier needs to know of an authenticator.
@@ -73,6 +76,28 @@ pub enum Authenticator {
         /// Where its first code is sent, which proves that it is its owner's: then it becomes their contact point.
         unproven: Option<Unproven>,
     },
+    /// A WebAuthn authenticator.
+    WebAuthn {
+        /// What the registration that brought it was called.
+        registration: String,
+        /// What is kept of it.
+        credential: Credential,
+    },
+}
+
+impl Authenticator {
+    /// What is kept of it, if it is a WebAuthn authenticator.
+    pub fn credential(&self) -> Option<&Credential> {
+        self.registered().map(|(_, credential)| credential)
+    }
+
+    /// What its registration was called and what is kept of it, if it is a WebAuthn authenticator.
+    pub fn registered(&self) -> Option<(&str, &Credential)> {
+        match self {
+            Self::WebAuthn { registration, credential } => Some((registration, credential)),
+            Self::Totp(_) | Self::Recovery(_) | Self::OutOfBand { .. } => None,
+        }
+    }
 }
 
 /// An address that its owner has given, and not proven.
@@ -122,8 +147,16 @@ impl Bound {
     /// Whether it is there at all at `now`: it counts, or may still be confirmed.
     pub fn stands_at(&self, now: Timestamp) -> bool {
         match self.standing {
-            Standing::Counting => true,
+            Standing::Counting | Standing::SuspendedSince(_) => true,
             Standing::PendingUntil(end) => now < end,
+        }
+    }
+
+    /// Whether its owner has shown that it is theirs: it counts, or did until it was suspended.
+    const fn is_owned(&self) -> bool {
+        match self.standing {
+            Standing::Counting | Standing::SuspendedSince(_) => true,
+            Standing::PendingUntil(_) => false,
         }
     }
 }
@@ -137,6 +170,23 @@ impl Enrolment {
     /// Whether any of its authenticators counts.
     pub fn counts(&self) -> bool {
         self.authenticators.iter().any(Bound::counts)
+    }
+
+    /// Whether its owner has an authenticator in it, even if it is suspended: then nobody who has only another factor may add one.
+    pub fn is_owned(&self) -> bool {
+        self.authenticators.iter().any(Bound::is_owned)
+    }
+
+    /// Let those that are suspended count again. Says whether there was one.
+    pub fn resume(&mut self) -> bool {
+        let mut resumed = false;
+        for bound in &mut self.authenticators {
+            if matches!(bound.standing, Standing::SuspendedSince(_)) {
+                bound.standing = Standing::Counting;
+                resumed = true;
+            }
+        }
+        resumed
     }
 
     /// The authenticator of this number.

@@ -37,6 +37,7 @@ pub mod person;
 pub mod policy;
 pub mod provider;
 pub mod recovery;
+pub mod registration;
 pub mod revision;
 pub mod secret_generator;
 pub mod session;

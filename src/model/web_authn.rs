@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::method::{enrolments, within};
+use super::method::{LONGEST_TEXT, enrolments, within};
+use crate::factor::web_authn::{Algorithm, Attestation, Origins, Party, UserVerification, is_domain, is_origin};
 
 /// How a method registers and checks WebAuthn authenticators.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,72 +26,15 @@ pub struct WebAuthn {
     pub max_validation_attempts: u32,
     /// Whether somebody without an authenticator may register one during a login.
     pub self_enrolment: bool,
+    /// The `AppID` under which its keys were registered with the older U2F, if there was one.
+    pub app_id: Option<String>,
 }
 
-/// Whether an authenticator has to know its user (Level 3, section 5.8.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UserVerification {
-    /// It must, and say so.
-    Required,
-    /// It should if it can.
-    Preferred,
-    /// It need not.
-    Discouraged,
-}
-
-/// What must be known of an authenticator's make (Level 3, section 5.4.7).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Attestation {
-    /// Nothing.
-    None,
-    /// It must be one of these models, shown by a chain of certificates up to one of these roots.
-    Direct {
-        /// AAGUIDs; any, if empty.
-        aaguids: Vec<String>,
-        /// Roots, as PEM.
-        roots: String,
-    },
-}
-
-/// A signature algorithm (RFC 9053).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256: COSE -7.
-    Es256,
-    /// RSA with SHA-256: COSE -257.
-    Rs256,
-    /// Ed25519: COSE -8.
-    EdDsa,
-}
-
-impl Algorithm {
-    /// All of them, the one that every authenticator has first.
-    pub const ALL: [Self; 3] = [Self::Es256, Self::Rs256, Self::EdDsa];
-
-    /// The name that settings use.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-}
-
-impl UserVerification {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Required, Self::Preferred, Self::Discouraged];
-
-    /// The name that the standard uses.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Required => "required",
-            Self::Preferred => "preferred",
-            Self::Discouraged => "discouraged",
-        }
+impl WebAuthn {
+    /// The relying party.
+    pub fn party(&self) -> Party {
+        let (id, name, app_id) = (self.rp_id.clone(), self.rp_name.clone(), self.app_id.clone());
+        Party { id, name, origins: Origins::Exact(self.origins.clone()), app_id }
     }
 }
 
@@ -119,6 +63,8 @@ pub struct Request {
     pub max_validation_attempts: i64,
     /// Whether entities may enrol themselves during a login.
     pub self_enrolment: bool,
+    /// An `AppID`: an HTTPS URL of the relying party; empty for none.
+    pub app_id: String,
 }
 
 /// The setting that is wrong, and how.
@@ -140,8 +86,11 @@ pub enum Refusal {
     #[error("allowed_aaguids must be UUIDs")]
     Aaguids,
     /// Direct attestation has no root to end at.
-    #[error("attestation_roots must be set where attestation is direct")]
+    #[error("attestation_roots must be PEM certificates where attestation is direct")]
     Roots,
+    /// Not an HTTPS URL of the relying party.
+    #[error("app_id must be an https URL within rp_id")]
+    AppId,
     /// There is no such algorithm.
     #[error("algorithms must be among ES256, RS256, EdDSA")]
     Algorithms,
@@ -173,10 +122,12 @@ impl TryFrom<Request> for WebAuthn {
             "direct" if !asked.aaguids.iter().all(|id| uuid::Uuid::try_parse(id).is_ok()) => {
                 return Err(Refusal::Aaguids);
             }
-            "direct" if asked.roots.is_empty() => return Err(Refusal::Roots),
             "direct" => Attestation::Direct { aaguids: asked.aaguids, roots: asked.roots },
             _ => return Err(Refusal::Attestation),
         };
+        if !attestation.is_usable() {
+            return Err(Refusal::Roots);
+        }
         let named = |name: &String| Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str() == name.as_str());
         let algorithms = match asked.algorithms.as_slice() {
             [] => Algorithm::ALL.to_vec(),
@@ -188,6 +139,10 @@ impl TryFrom<Request> for WebAuthn {
             Some(attempts) => attempts,
             None => return Err(Refusal::Attempts),
         };
+        let is_app_id = asked.app_id.len() <= LONGEST_TEXT && is_app_id(&asked.app_id, &asked.rp_id);
+        if !asked.app_id.is_empty() && !is_app_id {
+            return Err(Refusal::AppId);
+        }
         let rp_name = if asked.rp_name.is_empty() { asked.rp_id.clone() } else { asked.rp_name };
         Ok(Self {
             rp_id: asked.rp_id,
@@ -199,60 +154,14 @@ impl TryFrom<Request> for WebAuthn {
             max_enrolments,
             max_validation_attempts,
             self_enrolment: asked.self_enrolment,
+            app_id: Some(asked.app_id).filter(|app_id| !app_id.is_empty()),
         })
     }
 }
 
-/// Whether `text` can be a relying party's id: a domain in lower case, without a port.
-pub fn is_domain(text: &str) -> bool {
-    let label = |label: &str| {
-        let inner = label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        inner && !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(label)
-}
-
-/// Whether `origin` is one, written as browsers write it, whose host is `rp_id` or lies in it. Plain HTTP is for the machine itself.
-pub fn is_origin(origin: &str, rp_id: &str) -> bool {
-    let Some((scheme, authority)) = origin.split_once("://") else { return false };
-    let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
-    let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number.to_string() == port));
-    let within = host == rp_id || host.strip_suffix(rp_id).is_some_and(|rest| rest.ends_with('.'));
-    let is_local = host == "localhost" || host.ends_with(".localhost");
-    is_domain(host) && is_port && within && (scheme == "https" || (scheme == "http" && is_local))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_origin_lies_within_the_relying_party() {
-        for origin in ["https://acme.com", "https://login.acme.com", "https://acme.com:8443"] {
-            assert!(is_origin(origin, "acme.com"), "{origin}");
-        }
-        for origin in [
-            "http://acme.com",
-            "https://evilacme.com",
-            "https://acme.com.evil.com",
-            "https://acme.com/",
-            "https://acme.com:08443",
-            "https://acme.com:70000",
-            "https://ACME.com",
-            "https://user@acme.com",
-            "acme.com",
-            "",
-        ] {
-            assert!(!is_origin(origin, "acme.com"), "{origin}");
-        }
-        assert!(is_origin("http://localhost:3000", "localhost"));
-    }
-
-    #[test]
-    fn a_relying_party_is_a_domain() {
-        assert!(is_domain("acme.com") && is_domain("localhost"));
-        for text in ["", "acme..com", "acme.com.", "-acme.com", "ACME.com", "acme.com:443", "a_b.com", "é.com"] {
-            assert!(!is_domain(text), "{text}");
-        }
-    }
+/// Whether `text` can be an `AppID` of the relying party: an origin of it, over HTTPS, and perhaps a path.
+fn is_app_id(text: &str, rp_id: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://") else { return false };
+    let authority = rest.split_once('/').map_or(rest, |(authority, _)| authority);
+    is_origin(&format!("https://{authority}"), rp_id) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -28,6 +28,8 @@ use crate::model::wrapping::Wrapping;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub mod web_authn;
+
 /// Every table there is.
 pub const ALL: &[&Schema] = &[
     &SEAL,
@@ -74,6 +76,7 @@ pub const ALL: &[&Schema] = &[
     &people::PERSON,
     &people::CODE,
     &people::SESSION,
+    &web_authn::REGISTRATION,
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
@@ -458,7 +461,11 @@ impl Stored for Method {
 pub const ENROLMENTS: Table<Enrolment> = Table::new();
 static ENROLMENT: Schema = Schema {
     name: "enrolment",
-    indexes: &[Index { name: "entity", unique: false }, Index { name: "method", unique: false }],
+    indexes: &[
+        Index { name: "entity", unique: false },
+        Index { name: "method", unique: false },
+        Index { name: "credential", unique: true },
+    ],
     expiry: Expiry::Never,
     authority: false,
 };
@@ -466,6 +473,8 @@ static ENROLMENT: Schema = Schema {
 pub const ENROLMENT_BY_ENTITY: usize = 0;
 /// The index of enrolments by method.
 pub const ENROLMENT_BY_METHOD: usize = 1;
+/// The index of enrolments by the WebAuthn credentials in them.
+pub const ENROLMENT_BY_CREDENTIAL: usize = 2;
 
 /// What the enrolment of `entity` under `method` is called, and its guard, and its spent steps: they outlive it.
 pub fn enrolment_key(access: &Access, entity: &EntityId, method: &MethodId) -> BlindKey {
@@ -491,10 +500,15 @@ impl Stored for Enrolment {
     }
 
     fn entries(&self, access: &Access) -> Vec<(usize, BlindKey)> {
-        vec![
+        let mut entries = vec![
             (ENROLMENT_BY_ENTITY, enrolment_entity_key(access, &self.entity)),
             (ENROLMENT_BY_METHOD, enrolment_method_key(access, &self.method)),
-        ]
+        ];
+        let credentials = self.authenticators.iter().filter_map(|bound| bound.authenticator.credential());
+        entries.extend(credentials.map(|credential| {
+            (ENROLMENT_BY_CREDENTIAL, web_authn::credential_key(access, &credential.rp_id, &credential.id))
+        }));
+        entries
     }
 }
 

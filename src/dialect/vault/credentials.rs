@@ -79,7 +79,8 @@ fn answer(credentials: &[String]) -> Answer {
         let given = match credential.strip_prefix("passcode=") {
             Some("") if passcode.is_none() => return unreadable("invalid passcode"),
             Some(given) => given,
-            None if credential.contains('=') => {
+            // A public key credential's JSON may have such signs in it.
+            None if credential.contains('=') && !credential.starts_with('{') => {
                 return unreadable(&format!("found an invalid MFA cred: {credential}"));
             }
             None => credential,
@@ -117,6 +118,7 @@ mod tests {
         assert_eq!(read(&["", "passcode=123456"]), Ok(Some("123456".into())));
         assert_eq!(read(&["passcode=12=3"]), Ok(Some("12=3".into())));
         assert_eq!(read(&["passcode= 123456"]), Ok(Some(" 123456".into())));
+        assert_eq!(read(&[r#"{"id":"a="}"#]), Ok(Some(r#"{"id":"a="}"#.into())));
         let refused = |credentials: &[&str]| read(credentials).unwrap_err();
         assert_eq!(refused(&["passcode="]), "failed to parse MFA factor, invalid passcode");
         assert_eq!(refused(&["foo=bar"]), "failed to parse MFA factor, found an invalid MFA cred: foo=bar");

@@ -261,6 +261,9 @@ impl From<engine::Error> for Error {
                 "methodID is still used by an enforcement configuration with ID: {enforcement}"
             )),
             E::UnknownLogin => Self::bad_request("invalid request ID"),
+            E::NoAuthenticator => {
+                Self::bad_request("entity has no WebAuthn authenticator under this method that could answer")
+            }
             E::NothingEnforced => Self::bad_request("found nil or empty MFAEnforcement configuration"),
             E::NoSelfEnrolment(method) => {
                 Self::bad_request(format!("self-enrollment is not enabled for method ID \"{method}\""))

@@ -11,12 +11,13 @@ use super::route::{Call, Handler, Plan, Route};
 use super::wire::Reply;
 use crate::engine::access::Capability;
 use crate::engine::{self, methods};
+use crate::factor::web_authn::Attestation;
 use crate::id::MethodId;
 use crate::model::method::{Kind, Method, Settings, Totp, TotpRequest};
 use crate::model::out_of_band::{self, OutOfBand};
 use crate::model::provider::{Duo, Okta, OktaBase, PingId};
 use crate::model::recovery::{self, Recovery};
-use crate::model::web_authn::{self, Attestation, WebAuthn};
+use crate::model::web_authn::{self, WebAuthn};
 
 const NAME: Field = Field { name: "method_name", kind: Type::Text };
 const USERNAME_FORMAT: Field = Field { name: "username_format", kind: Type::Text };
@@ -81,6 +82,7 @@ const WEBAUTHN: &[Field] = &[
     Field { name: "allowed_aaguids", kind: Type::Texts },
     Field { name: "attestation_roots", kind: Type::Text },
     Field { name: "algorithms", kind: Type::Texts },
+    Field { name: "app_id", kind: Type::Text },
     Field { name: "max_enrollments", kind: Type::Int },
     Field { name: "max_validation_attempts", kind: Type::Int },
     Field { name: "enable_self_enrollment", kind: Type::Bool },
@@ -300,6 +302,7 @@ fn web_authn(input: &Input) -> Result<WebAuthn, Error> {
         aaguids: texts("allowed_aaguids"),
         roots: input.text("attestation_roots").to_owned(),
         algorithms: texts("algorithms"),
+        app_id: input.text("app_id").to_owned(),
         max_enrolments: input.int("max_enrollments").unwrap_or(5),
         max_validation_attempts: input.int("max_validation_attempts").unwrap_or(0),
         self_enrolment: input.switch("enable_self_enrollment").unwrap_or(false),
@@ -423,6 +426,7 @@ fn shown(method: &Method) -> Value {
             json!({
                 "algorithms": settings.algorithms.iter().map(|algorithm| algorithm.as_str()).collect::<Vec<_>>(),
                 "allowed_aaguids": aaguids,
+                "app_id": settings.app_id.as_deref().unwrap_or_default(),
                 "attestation": attestation,
                 "attestation_roots": roots,
                 "enable_self_enrollment": settings.self_enrolment,

@@ -10,7 +10,7 @@ use super::route::{Call, Plan, Route};
 use super::verification::too_many;
 use super::wire::{Refusal, Reply};
 use crate::engine::access::Capability;
-use crate::engine::logins::{self, Considered, Validated};
+use crate::engine::logins::{self, Considered, Validated, Validation};
 use crate::engine::requirements::{Failure, Lack, Offer, Unsatisfied};
 use crate::engine::tokens::FreshToken;
 use crate::engine::{Access, Engine, pushing};
@@ -66,18 +66,23 @@ impl Offered {
                 let access = engine.access()?;
                 engine.store.read(engine.now(), |tx| self.consider(tx, &access))
             })),
-            Considered::Settle(validation) => Ok(Plan::write(move |tx, access| {
-                let clock = self.engine.time.observe(tx.now());
-                match logins::validate(tx, access, &validation, clock)? {
-                    Validated::Token(created) => {
-                        self.engine.uses.note_all(&created.used, tx.now());
-                        token_reply(tx, access, &created, &[])
-                    }
-                    Validated::Refused(unsatisfied) => Ok(refused(&unsatisfied)),
-                }
-            })),
+            Considered::Check(validation) => Ok(Plan::slow(move |_| Ok(settle(self.engine, validation.finish())))),
+            Considered::Settle(validation) => Ok(settle(self.engine, *validation)),
         }
     }
+}
+
+fn settle(engine: Arc<Engine>, validation: Validation) -> Plan {
+    Plan::write(move |tx, access| {
+        let clock = engine.time.observe(tx.now());
+        match logins::validate(tx, access, &validation, clock)? {
+            Validated::Token(created) => {
+                engine.uses.note_all(&created.used, tx.now());
+                token_reply(tx, access, &created, &[])
+            }
+            Validated::Refused(unsatisfied) => Ok(refused(&unsatisfied)),
+        }
+    })
 }
 
 fn refused(unsatisfied: &Unsatisfied) -> Reply {

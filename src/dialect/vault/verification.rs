@@ -10,9 +10,9 @@ use super::error::{Error, listed};
 use super::field::{Field, Kind as Type};
 use super::route::{Call, Plan, Route};
 use super::wire::{Refusal, Reply};
-use crate::engine::Access;
 use crate::engine::access::Capability;
-use crate::engine::verification::{self, Evaluation, Outcome, Purpose, Question, Reason, Terms};
+use crate::engine::verification::{self, Evaluated, Evaluation, Outcome, Purpose, Question, Reason, Terms};
+use crate::engine::{Access, Engine};
 use crate::id::{EntityId, MethodId};
 use crate::model::challenge::Asker;
 use crate::storage::Tx;
@@ -121,14 +121,29 @@ pub(super) fn proof(call: &Call<'_>, method: &MethodId, entity: &EntityId) -> Op
 pub(super) fn prove(
     call: &mut Call<'_>,
     question: Question,
+    then: impl FnMut(&mut dyn Tx, &Access, &Proven) -> Result<Option<Reply>, Error> + Send + 'static,
+) -> Result<Plan, Error> {
+    let evaluated = verification::evaluate(call.tx, call.access, &question)?;
+    let asked = question.method;
+    match evaluated {
+        Evaluated::Ready(evaluation) => settle(call.engine, asked, evaluation, then),
+        Evaluated::Slow(check) => {
+            let engine = Arc::clone(call.engine);
+            Ok(Plan::slow(move |_| settle(&engine, asked, check.finish(), then)))
+        }
+    }
+}
+
+fn settle(
+    engine: &Arc<Engine>,
+    asked: String,
+    evaluation: Evaluation,
     mut then: impl FnMut(&mut dyn Tx, &Access, &Proven) -> Result<Option<Reply>, Error> + Send + 'static,
 ) -> Result<Plan, Error> {
-    let evaluation = verification::evaluate(call.tx, call.access, &question)?;
-    let asked = question.method;
     if let Some(outcome) = evaluation.answered() {
         return Ok(Plan::Reply(refused(&asked, &evaluation, &outcome)));
     }
-    let engine = Arc::clone(call.engine);
+    let engine = Arc::clone(engine);
     Ok(Plan::write(move |tx, access| {
         let clock = engine.time.observe(tx.now());
         let outcome = verification::settle(tx, access, &evaluation, clock)?;

@@ -1,12 +1,12 @@
 //! ZITADEL's API: what each method does, over REST and over Connect.
 
 mod advisories;
-mod organisations;
 mod challenges;
 mod contacts;
 mod factors;
 mod guide;
 mod lockout;
+mod organisations;
 mod passwords;
 mod people;
 mod policies;
