@@ -372,6 +372,7 @@ impl From<engine::Error> for Error {
             | E::UnknownLogin
             | E::NothingEnforced
             | E::NoSelfEnrolment(_)
+            | E::NoAuthenticator
             | E::Challenge(_)
             | E::Policy(_)
             | E::MessageProvider(_)

@@ -80,6 +80,7 @@ const METHODS: &[&[method::Method]] = &[
     user::contact::METHODS,
     user::password::METHODS,
     user::totp::METHODS,
+    user::keys::METHODS,
     user::otp::METHODS,
     user::recovery::METHODS,
     user::listing::METHODS,

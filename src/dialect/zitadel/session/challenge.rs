@@ -1,22 +1,23 @@
 //! Codes that a session asks for: by text message and by e-mail, sent by us or brought to their owner by whoever asks.
 
 use super::super::error::Error;
-use super::super::message::{Field, message};
+use super::super::message::{Field, enumeration, message};
 use super::super::method::Call;
 use super::super::organisation;
-use super::super::rule::NAME;
+use super::super::rule::{NAME, Rule};
 use super::super::scalar::Struct;
 use super::super::sent::{Mismatch, Sent};
-use super::super::user::{factor_not_ready, otp, template, totp};
+use super::super::user::{factor_not_ready, keys, otp, template, totp};
 use super::super::{auth::Permission, ready};
 use crate::engine::challenges::{self, Draft, Handing, Outcome, Terms, To, Whom};
-use crate::engine::people::User;
-use crate::engine::{Access, secret_generators};
+use crate::engine::people::{State, User};
+use crate::engine::{self, Access, assertions, methods, secret_generators};
 use crate::factor::recovery::{Alphabet, Form};
+use crate::factor::web_authn::{Use, UserVerification};
 use crate::id::BlindKey;
 use crate::model::challenge::Asker;
 use crate::model::contact::Channel;
-use crate::model::method::Method;
+use crate::model::method::{Kind, Method};
 use crate::model::secret_generator::{self, Purpose};
 use crate::model::session::Session;
 use crate::secret::Secret;
@@ -25,8 +26,14 @@ use crate::storage::Tx;
 message! {
     /// What is asked of somebody.
     pub(super) struct Ask("RequestChallenges") {
+        web_auth_n: Option<AskKey>,
         otp_sms: Option<AskSms>,
         otp_email: Option<AskEmail>,
+    }
+
+    struct AskKey("RequestChallenges_WebAuthN") {
+        domain: String where NAME,
+        user_verification_requirement: Requirement where Rule::Specified,
     }
 
     struct AskSms("RequestChallenges_OTPSMS") {
@@ -45,8 +52,26 @@ message! {
     /// What whoever asked has to know.
     #[derive(Clone)]
     pub(super) struct Posed("Challenges") {
+        web_auth_n: Option<PosedKey>,
         otp_sms: Option<Secret<String>>,
         otp_email: Option<Secret<String>>,
+    }
+}
+
+message! {
+    #[derive(Clone)]
+    struct PosedKey("Challenges_WebAuthN") {
+        public_key_credential_request_options: Struct,
+    }
+}
+
+enumeration! {
+    /// Whether a key has to know its user.
+    enum Requirement {
+        Unspecified = 0 "USER_VERIFICATION_REQUIREMENT_UNSPECIFIED",
+        Required = 1 "USER_VERIFICATION_REQUIREMENT_REQUIRED",
+        Preferred = 2 "USER_VERIFICATION_REQUIREMENT_PREFERRED",
+        Discouraged = 3 "USER_VERIFICATION_REQUIREMENT_DISCOURAGED",
     }
 }
 
@@ -79,7 +104,10 @@ impl Field for Wanted {
 
 /// Challenges that are ready to be posed, or what is wrong with them: they come after all checks.
 #[derive(Clone)]
-pub(super) struct Drafts(Vec<(Channel, Result<Draft, Error>)>);
+pub(super) struct Drafts {
+    key: Option<Result<assertions::Request, Error>>,
+    codes: Vec<(Channel, Result<Draft, Error>)>,
+}
 
 impl Ask {
     /// Those of the two channels, in their order: whether the code is returned, and the template of a link.
@@ -112,7 +140,43 @@ pub(super) fn draft(
         let asker = Asker::Session(record);
         drafts.push((channel, draft_one(call, session_id, asker, user, channel, returns, template)));
     }
-    Ok(Drafts(drafts))
+    let asker = Asker::Session(record);
+    let key = ask.web_auth_n.as_ref().map(|ask| draft_key(call, asker, user, ask));
+    Ok(Drafts { key, codes: drafts })
+}
+
+/// No key of the user's can answer.
+fn no_key() -> Error {
+    Error::precondition("WEBAU-4G8sw", "WebAuthN begin login failed")
+}
+
+/// What is asked of a key: where it must know its user, of a passkey, and else of one that is a second factor.
+fn draft_key(
+    call: &mut Call<'_>,
+    asker: Asker,
+    user: Option<&User>,
+    ask: &AskKey,
+) -> Result<assertions::Request, Error> {
+    let user = user.ok_or_else(|| Error::precondition("COMMAND-eeR2e", "User ID missing"))?;
+    let scope = user.entity.scope.clone();
+    let method = methods::default_of(call.tx, call.access, &scope, Kind::WebAuthn)?.ok_or_else(no_key)?;
+    let (user_verification, purpose) = match ask.user_verification_requirement {
+        Requirement::Required => (UserVerification::Required, Use::Passkey),
+        Requirement::Preferred => (UserVerification::Preferred, Use::SecondFactor),
+        Requirement::Discouraged | Requirement::Unspecified => (UserVerification::Discouraged, Use::SecondFactor),
+    };
+    Ok(assertions::Request {
+        scope,
+        asker,
+        method: method.id,
+        entity: user.entity.id.clone(),
+        terms: assertions::Terms {
+            party: Some(keys::party(&ask.domain)),
+            user_verification: Some(user_verification),
+            purpose: Some(purpose),
+        },
+        fresh: assertions::Fresh::draw(call.engine.entropy.as_ref()),
+    })
 }
 
 fn draft_one(
@@ -202,16 +266,34 @@ fn form(generator: secret_generator::Form) -> Form {
 impl Drafts {
     /// Whether there are any.
     pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.key.is_none() && self.codes.is_empty()
     }
 
     /// Pose them all. Gives back what whoever asked has to know.
     ///
     /// # Errors
     /// The first one's that cannot be posed: then none is.
-    pub(super) fn pose(&self, tx: &mut dyn Tx, access: &Access, session: &mut Session) -> Result<Posed, Error> {
+    pub(super) fn pose(
+        &self,
+        tx: &mut dyn Tx,
+        access: &Access,
+        user: Option<&User>,
+        session: &mut Session,
+    ) -> Result<Posed, Error> {
         let mut posed = Posed::default();
-        for (channel, draft) in &self.0 {
+        if let Some(request) = &self.key {
+            let request = request.as_ref().map_err(Error::clone)?;
+            if user.is_some_and(|user| user.state() != State::Active) {
+                return Err(Error::precondition("COMMAND-Df4b3", "User could not be found"));
+            }
+            let options = match assertions::pose(tx, access, request) {
+                Ok(options) => Struct(options),
+                Err(engine::Error::NoAuthenticator | engine::Error::UnknownMethod) => return Err(no_key()),
+                Err(error) => return Err(error.into()),
+            };
+            posed.web_auth_n = Some(PosedKey { public_key_credential_request_options: options });
+        }
+        for (channel, draft) in &self.codes {
             let draft = draft.as_ref().map_err(Error::clone)?;
             match challenges::pose(tx, access, draft)? {
                 Outcome::Posed(receipt) => {

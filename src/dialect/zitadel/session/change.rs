@@ -184,7 +184,12 @@ fn plan(
         change.drafts = Some(challenge::draft(call, &change.id, record, user.as_ref(), ask)?);
     }
     let engine = Arc::clone(call.engine);
-    let Some(password) = checks.password else { return Ok(settled(change, engine)) };
+    let Some(password) = checks.password else {
+        if !change.checks.iter().any(Check::is_slow) {
+            return Ok(settled(change, engine));
+        }
+        return Ok(Plan::slow(move |_| Ok(settled(change.finished(), engine))));
+    };
     let Some(user) = user else { return Err(check::no_user_for_password()) };
     let was_locked = user.state() == State::Locked;
     let entity = user.entity.id;
@@ -198,6 +203,7 @@ fn plan(
             let salt = engine_here.entropy.bytes();
             engine_here.passwords.hash(permit, &password.password, &salt)
         });
+        let mut change = change.finished();
         change.checks.insert(0, Check::Password(Password { checked, is_right, rehashed, was_locked, hides }));
         Ok(settled(change, engine))
     }))
@@ -254,6 +260,11 @@ fn check_metadata(metadata: &BTreeMap<String, Bytes>) -> Result<(), Error> {
 }
 
 impl Change {
+    /// The same, with every signature checked. Blocks.
+    fn finished(self) -> Self {
+        Self { checks: self.checks.into_iter().map(Check::finished).collect(), ..self }
+    }
+
     fn carry_out(&self, tx: &mut dyn Tx, access: &Access, engine: &Engine) -> Result<Reply, Error> {
         let now = tx.now();
         let mut session = match &self.fresh {
@@ -271,7 +282,7 @@ impl Change {
             Settled::Refused(reply) => return Ok(reply),
         }
         let challenges = match &self.drafts {
-            Some(drafts) => Some(drafts.pose(tx, access, &mut session)?),
+            Some(drafts) => Some(drafts.pose(tx, access, user.as_ref(), &mut session)?),
             None => None,
         };
         let has_asked = self.drafts.as_ref().is_some_and(|drafts| !drafts.is_empty());

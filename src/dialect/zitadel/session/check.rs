@@ -1,22 +1,26 @@
 //! Proofs in a session: each evaluated on a snapshot, and all settled in one job, in one order. The first that fails ends the request: nothing of
 //! it stays but what is counted, and a lock where there have been too many.
 
-use super::Checks;
+use std::time::Duration;
+
+use super::{CheckWebAuthn, Checks};
 use crate::dialect::zitadel::error::Error;
 use crate::dialect::zitadel::lockout::{Answered, COUNTED, lock_if_due};
 use crate::dialect::zitadel::method::Reply;
 use crate::dialect::zitadel::ready;
+use crate::dialect::zitadel::scalar::Struct;
 use crate::dialect::zitadel::user::{factor_not_ready, otp, recovery, totp};
 use crate::engine::people::{State, User};
-use crate::engine::verification::{self, Evaluation, Outcome, Purpose, Question, Reason, Terms};
-use crate::engine::{Access, challenges, credentials};
+use crate::engine::verification::{self, Evaluated, Evaluation, Outcome, Purpose, Question, Reason, Terms};
+use crate::engine::{Access, assertions, challenges, credentials, methods, unconfirmed};
 use crate::factor::password::Hash;
 use crate::id::BlindKey;
 use crate::model::challenge::Asker;
 use crate::model::clock_guard::ClockGuard;
 use crate::model::contact::Channel;
+use crate::model::guard::Limits;
 use crate::model::method::Kind;
-use crate::model::session::{Asked, Session};
+use crate::model::session::{self, Asked, Session};
 use crate::secret::Secret;
 use crate::storage::Tx;
 
@@ -35,6 +39,8 @@ pub(super) enum Check {
     Impossible(Error),
     /// A password.
     Password(Password),
+    /// What a key has signed.
+    Key(Box<Evaluated>),
     /// A code.
     Code {
         /// Of what.
@@ -61,6 +67,21 @@ pub(super) struct Password {
     pub(super) hides: bool,
 }
 
+impl Check {
+    /// Whether it takes time to know.
+    pub(super) fn is_slow(&self) -> bool {
+        matches!(self, Self::Key(evaluated) if matches!(**evaluated, Evaluated::Slow(_)))
+    }
+
+    /// The same, known. Blocks.
+    pub(super) fn finished(self) -> Self {
+        match self {
+            Self::Key(evaluated) => Self::Key(Box::new(Evaluated::Ready(evaluated.finish()))),
+            Self::Impossible(_) | Self::Password(_) | Self::Code { .. } => self,
+        }
+    }
+}
+
 impl Factor {
     /// What is said when there is no user to check it for.
     const fn no_user(self) -> &'static str {
@@ -82,14 +103,16 @@ impl Factor {
     fn wrong(self, reason: Reason) -> Error {
         match (self, reason) {
             (Self::Totp, Reason::Spent) => Error::invalid("TOTP-Auw0a", "Errors.User.MFA.OTP.Reused"),
-            (Self::Totp, Reason::Malformed | Reason::Wrong | Reason::ClockBehind | Reason::Disabled) => {
-                totp::invalid_code()
-            }
+            (
+                Self::Totp,
+                Reason::Malformed | Reason::Wrong | Reason::ClockBehind | Reason::Disabled | Reason::CountedBack,
+            ) => totp::invalid_code(),
             // Another request was quicker.
             (Self::Otp(_), Reason::Spent) => not_found(),
-            (Self::Otp(_), Reason::Malformed | Reason::Wrong | Reason::ClockBehind | Reason::Disabled) => {
-                Error::invalid("CODE-woT0xc", "Code is invalid")
-            }
+            (
+                Self::Otp(_),
+                Reason::Malformed | Reason::Wrong | Reason::ClockBehind | Reason::Disabled | Reason::CountedBack,
+            ) => Error::invalid("CODE-woT0xc", "Code is invalid"),
             (Self::RecoveryCode, _) => Error::invalid("DOMAIN-6uvh0", "Invalid recovery code provided"),
         }
     }
@@ -116,12 +139,54 @@ pub(super) fn evaluate(
         (Factor::RecoveryCode, checks.recovery_code.as_ref().map(|check| &check.code)),
     ];
     let mut found = Vec::new();
+    if let Some(CheckWebAuthn { credential_assertion_data: Some(Struct(answer)) }) = &checks.web_auth_n {
+        found.push(evaluate_key(tx, access, user, session, answer)?);
+    }
     for (factor, code) in codes {
         if let Some(code) = code {
             found.push(evaluate_code(tx, access, user, (session, asked), factor, code)?);
         }
     }
     Ok(found)
+}
+
+/// How much signing is let through: all of it, since nobody guesses a signature.
+const UNGUESSED: Limits = Limits { attempts: u32::MAX, window: Duration::from_secs(30), ceiling: u32::MAX };
+
+/// Nothing was asked of a key in this session, or it has been answered.
+fn no_challenge() -> Error {
+    Error::precondition("COMMAND-Ioqu5", "Session without WebAuthN challenge")
+}
+
+fn evaluate_key(
+    tx: &mut dyn Tx,
+    access: &Access,
+    user: Option<&User>,
+    session: BlindKey,
+    answer: &serde_json::Value,
+) -> Result<Check, Error> {
+    let asker = Asker::Session(session);
+    let Some(user) = user else { return Ok(Check::Impossible(no_challenge())) };
+    let method = methods::default_of(tx, access, &user.entity.scope, Kind::WebAuthn)?;
+    let Some(method) = method else { return Ok(Check::Impossible(no_challenge())) };
+    if !assertions::is_posed(tx, access, asker, &method.id, user.id())? {
+        return Ok(Check::Impossible(no_challenge()));
+    }
+    let question = Question {
+        scope: user.entity.scope.clone(),
+        method: method.id.to_string(),
+        entity: user.id().clone(),
+        passcode: Secret::new(answer.to_string()),
+        asker,
+        terms: Terms {
+            limits: Some(UNGUESSED),
+            skew: None,
+            guard: Some(unconfirmed::guard(access, user.id(), &method)),
+            presenter: None,
+            purpose: Purpose::Prove,
+        },
+    };
+    Ok(Check::Key(Box::new(verification::evaluate(tx, access, &question)?)))
 }
 
 fn evaluate_code(
@@ -183,7 +248,7 @@ fn evaluate_code(
             purpose: Purpose::Prove,
         },
     };
-    let evaluation = Box::new(verification::evaluate(tx, access, &question)?.strict());
+    let evaluation = Box::new(verification::evaluate(tx, access, &question)?.quick().strict());
     Ok(Check::Code { factor, evaluation, is_late })
 }
 
@@ -219,6 +284,7 @@ pub(super) fn settle(
         let first = checks.first().map(|check| match check {
             Check::Impossible(error) => error.clone(),
             Check::Password(_) => no_user_for_password(),
+            Check::Key(_) => no_challenge(),
             Check::Code { factor, .. } => Error::invalid(factor.no_user(), "User ID missing"),
         });
         return first.map_or(Ok(Settled::All), Err);
@@ -238,6 +304,15 @@ pub(super) fn settle(
                     credentials::rehash(tx, access, user.id(), checked, rehashed)?;
                 }
                 session.factors.password = now;
+            }
+            Check::Key(evaluated) => {
+                let Evaluated::Ready(evaluation) = &**evaluated else { return Err(Error::busy()) };
+                let Outcome::Accepted { user_verified, .. } = verification::settle(tx, access, evaluation, clock)?
+                else {
+                    return Err(Error::busy());
+                };
+                let verified_at = tx.now();
+                session.factors.web_authn = Some(session::WebAuthn { verified_at, user_verified });
             }
             Check::Code { factor, evaluation, .. } => {
                 let outcome = verification::settle(tx, access, evaluation, clock)?;
@@ -276,6 +351,7 @@ fn refuse(
     match check {
         Check::Impossible(error) => Err(error.clone()),
         Check::Password(password) => refuse_password(tx, access, user, password),
+        Check::Key(evaluated) => refuse_key(tx, access, user, evaluated, clock),
         Check::Code { factor, evaluation, is_late } => {
             match user.state() {
                 State::Active => {}
@@ -296,6 +372,33 @@ fn refuse(
             Ok(Some(Reply::Refused(error, failures)))
         }
     }
+}
+
+fn refuse_key(
+    tx: &mut dyn Tx,
+    access: &Access,
+    user: &User,
+    evaluated: &Evaluated,
+    clock: ClockGuard,
+) -> Result<Option<Reply>, Error> {
+    let Evaluated::Ready(evaluation) = evaluated else { return Err(Error::busy()) };
+    if user.state() != State::Active {
+        return Err(not_active());
+    }
+    if verification::would_accept(tx, access, evaluation, clock)? {
+        return Ok(None);
+    }
+    let error = match verification::settle(tx, access, evaluation, clock)? {
+        Outcome::Accepted { .. } => return Err(Error::busy()),
+        Outcome::Refused(Reason::Malformed) => Error::invalid("WEBAU-ADgv4", "Error on validate login credentials"),
+        // Another request was quicker.
+        Outcome::Refused(Reason::Spent) => no_challenge(),
+        Outcome::Refused(Reason::CountedBack) => Error::precondition("WEBAU-4M90s", "Credentials may be cloned"),
+        Outcome::Refused(Reason::Wrong | Reason::ClockBehind | Reason::Disabled) | Outcome::TooMany { .. } => {
+            Error::invalid("WEBAU-3M9si", "Error on validate login credentials")
+        }
+    };
+    Ok(Some(Reply::Refused(error, 0)))
 }
 
 fn refuse_password(

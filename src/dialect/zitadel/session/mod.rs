@@ -71,6 +71,7 @@ message! {
     struct Checks {
         user: Option<CheckUser>,
         password: Option<CheckPassword>,
+        web_auth_n: Option<CheckWebAuthn>,
         idp_intent: Option<Struct>,
         totp: Option<CheckTotp>,
         otp_sms: Option<CheckOtp>,
@@ -85,6 +86,10 @@ message! {
 
     struct CheckPassword {
         password: Secret<String> where NAME,
+    }
+
+    struct CheckWebAuthn("CheckWebAuthN") {
+        credential_assertion_data: Option<Struct> where Rule::Required,
     }
 
     struct CheckTotp("CheckTOTP") {

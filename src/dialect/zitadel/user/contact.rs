@@ -50,7 +50,7 @@ message! {
     /// A code is to be sent.
     #[derive(Clone)]
     pub(super) struct SendCode("SendVerificationCode") {
-        url_template: Option<String> where NAME,
+        pub(super) url_template: Option<String> where NAME,
     }
 
     /// A code is to be given back.

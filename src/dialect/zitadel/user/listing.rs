@@ -9,6 +9,7 @@ use super::super::ready::Ready;
 use super::super::rule::NAME;
 use super::super::settings::Empty;
 use super::target;
+use crate::factor::web_authn::Use;
 
 use Permission::{Authenticated, UserRead};
 
@@ -38,8 +39,8 @@ message! {
         domain_query: Option<DomainQuery>,
     }
 
+    /// Which keys are meant. Every key here is of some domain.
     struct DomainQuery {
-        include_without_domain: bool,
         domain: String,
     }
 
@@ -110,10 +111,15 @@ enumeration! {
 
 fn methods(call: &mut Call<'_>, asked: &AskMethods) -> Result<Plan, Error> {
     let user = target(call.caller, &asked.user_id, UserRead)?.get(call.tx, call.access)?;
-    let ready = Ready::of(call.tx, call.access, &user)?;
+    let mut ready = Ready::of(call.tx, call.access, &user)?;
+    if let Some(query) = asked.domain_query.as_ref().filter(|query| !query.domain.is_empty()) {
+        ready.keys.retain(|key| key.domain == query.domain);
+    }
     let all = [
         (ready.password, MethodType::Password),
+        (ready.has_key(Use::Passkey), MethodType::Passkey),
         (ready.totp, MethodType::Totp),
+        (ready.has_key(Use::SecondFactor), MethodType::U2f),
         (ready.otp_sms, MethodType::OtpSms),
         (ready.otp_email, MethodType::OtpEmail),
         (ready.recovery_code, MethodType::RecoveryCode),
@@ -129,6 +135,10 @@ fn factors(call: &mut Call<'_>, asked: &AskFactors) -> Result<Plan, Error> {
     let mut all = Vec::new();
     if ready.totp || ready.totp_waits {
         all.push((FactorKind::Otp, Factor { state: state(ready.totp), otp: Some(Empty {}), ..Factor::default() }));
+    }
+    for key in ready.keys.iter().filter(|key| key.purpose == Use::SecondFactor) {
+        let u2f = Some(Key { id: key.id.clone(), name: key.name.clone() });
+        all.push((FactorKind::U2f, Factor { state: FactorState::Ready, u2f, ..Factor::default() }));
     }
     if ready.otp_sms {
         let state = FactorState::Ready;

@@ -13,6 +13,7 @@ use crate::storage::Tx;
 pub(super) mod address;
 pub(super) mod contact;
 pub(super) mod create;
+pub(super) mod keys;
 pub(super) mod lifecycle;
 pub(super) mod listing;
 pub(super) mod notice;

@@ -90,7 +90,7 @@ fn generate(call: &mut Call<'_>, asked: &Generate) -> Result<Plan, Error> {
 fn codes_of(authenticator: &Authenticator) -> Option<&RecoveryCodes> {
     match authenticator {
         Authenticator::Recovery(codes) => Some(codes),
-        Authenticator::Totp(_) | Authenticator::OutOfBand { .. } => None,
+        Authenticator::Totp(_) | Authenticator::OutOfBand { .. } | Authenticator::WebAuthn { .. } => None,
     }
 }
 
