@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Zitadel, error};
+use crate::device::Device;
 use crate::support::{Answer, authenticator};
 
 /// A reader of the guide: sends what is printed, and fills in what has to be.
@@ -142,5 +143,43 @@ fn codes_are_sent_to_the_address_that_is_proven_already() {
         assert_eq!(reader.send("POST", "/users/$USER_ID/otp_email", "").status, 200);
         reader.challenge_and_check(&Sent { check: "otpEmail", factor: "otpEmail" });
         assert_eq!(reader.zitadel.outbox().last().unwrap().to.expose(), "minni-mouse@mouse.com");
+    }
+}
+
+#[test]
+fn a_key_is_registered_and_proves_its_owner() {
+    for reader in prefixes() {
+        reader.settings();
+        assert_eq!(reader.send_broken_off("POST", "/users/$USER_ID/u2f").status, 200, "for the host that was asked");
+        let begun = reader.send("POST", "/users/$USER_ID/u2f", "{\n\"domain\": \"acme.com\"\n}");
+        let options = begun.at("publicKeyCredentialCreationOptions");
+        assert_eq!(options["publicKey"]["rp"], json!({ "id": "acme.com", "name": "ZITADEL" }));
+        let mut device = Device::new("https://acme.com", "acme.com");
+        let credential = device.register(options);
+        let body = json!({ "publicKeyCredential": credential, "tokenName": "Google Pixel" });
+        let path = format!("/users/$USER_ID/u2f/{}", begun.text("u2fId"));
+        assert_eq!(reader.send("POST", &path, &body.to_string()).status, 200);
+
+        let body = "{\n\"checks\": {\n\"user\": {\n\"loginName\": \"minni-mouse@mouse.com\"\n}\n},\n\"metadata\": {},\n\"challenges\": {\n\"webAuthN\": {\n\"domain\": \"YOUR-Domain\",\n\"userVerificationRequirement\": \"USER_VERIFICATION_REQUIREMENT_DISCOURAGED\"\n}\n}\n}";
+        assert_eq!(
+            error(&reader.send("POST", "/sessions", body)),
+            (400, 9, "WEBAU-4G8sw".into()),
+            "no key is for that"
+        );
+        let made = reader.send("POST", "/sessions", &body.replace("YOUR-Domain", "acme.com"));
+        assert_eq!(made.status, 201);
+        let path = format!("/sessions/{}", made.text("sessionId"));
+        let body =
+            "{\n\"sessionToken\": \"TOKEN\",\n\"checks\": {\n\"webAuthN\": {\n\"credentialAssertionData\": {}\n}\n}\n}";
+        let body = body.replace("TOKEN", &made.text("sessionToken"));
+        assert_eq!(error(&reader.send("PATCH", &path, &body)), (400, 3, "WEBAU-ADgv4".into()), "the placeholder");
+        let options = made.at("challenges.webAuthN.publicKeyCredentialRequestOptions");
+        let body = body.replace(
+            "\"credentialAssertionData\": {}",
+            &format!("\"credentialAssertionData\": {}", device.assert(options)),
+        );
+        let checked = reader.send("PATCH", &path, &body);
+        assert_eq!(checked.status, 200, "{checked:?}");
+        assert!(reader.factors(&made.text("sessionId"))["webAuthN"]["verifiedAt"].is_string());
     }
 }

@@ -1,10 +1,11 @@
 //! ZITADEL's API: what each method does, over REST and over Connect.
 
-mod advisories;
+mod attacks;
 mod challenges;
 mod contacts;
 mod factors;
 mod guide;
+mod keys;
 mod lockout;
 mod organisations;
 mod passwords;
