@@ -47,7 +47,7 @@ pub enum State {
     Pending,
     /// Once its window of attempts opens again.
     Locked,
-    /// Once an administrator unlocks it: there were too many failures in a row.
+    /// Once an administrator unlocks it: there were too many failures in a row, or it looked as if there were two of it.
     Disabled,
 }
 
@@ -72,6 +72,7 @@ pub fn of_entity(tx: &mut dyn Tx, access: &Access, entity: &EntityId, uses: &Use
                 last_used_at: bound.last_used_at.max(uses.noted(used)),
                 state: match bound.standing {
                     Standing::PendingUntil(_) => State::Pending,
+                    Standing::SuspendedSince(_) => State::Disabled,
                     Standing::Counting => shut.unwrap_or(State::Active),
                 },
                 left: left(&bound.authenticator),
@@ -94,7 +95,7 @@ fn shut(limits: &Limits, guard: &Guard, now: Timestamp) -> Option<State> {
 const fn left(authenticator: &Authenticator) -> Option<usize> {
     match authenticator {
         Authenticator::Recovery(codes) => Some(codes.left.len()),
-        Authenticator::Totp(_) | Authenticator::OutOfBand { .. } => None,
+        Authenticator::Totp(_) | Authenticator::OutOfBand { .. } | Authenticator::WebAuthn { .. } => None,
     }
 }
 
@@ -105,6 +106,6 @@ fn recipient(tx: &mut dyn Tx, access: &Access, entity: &EntityId, bound: &Bound)
             let contact = contacts::get(tx, access, entity, *channel)?;
             Ok(contact.map(|contact| masked(*channel, &contact.address)))
         }
-        Authenticator::Totp(_) | Authenticator::Recovery(_) => Ok(None),
+        Authenticator::Totp(_) | Authenticator::Recovery(_) | Authenticator::WebAuthn { .. } => Ok(None),
     }
 }

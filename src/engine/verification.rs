@@ -397,9 +397,7 @@ impl Evaluation {
     /// What a registration brought, if this is a right answer to one.
     pub(super) fn registered(&self) -> Option<(&Registration, &Credential)> {
         match &self.finding {
-            Finding::Right(Claim::Registration { registration, credential }) => {
-                Some((registration, credential))
-            }
+            Finding::Right(Claim::Registration { registration, credential }) => Some((registration, credential)),
             Finding::Right(_) | Finding::Wrong(_) | Finding::Malformed => None,
         }
     }

@@ -12,10 +12,10 @@
 mod at_rest;
 mod costs;
 mod crash;
-mod enrolling;
-mod enrollments;
 #[expect(dead_code, reason = "it can lie in more ways than are asked of it here")]
 mod device;
+mod enrolling;
+mod enrollments;
 mod gateways;
 mod golden;
 mod groups;

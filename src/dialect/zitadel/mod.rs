@@ -6,8 +6,6 @@
 //!
 //! To add a method: declare its messages with `message!`, write a handler `fn(&mut Call, Request) -> Result<Plan, Error>`, and add a row.
 
-#![expect(dead_code, reason = "the language is here before all that is said in it")]
-
 use actix_web::web::{self, Data, ServiceConfig};
 
 mod auth;

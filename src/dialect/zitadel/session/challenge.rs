@@ -1,5 +1,7 @@
 //! Codes that a session asks for: by text message and by e-mail, sent by us or brought to their owner by whoever asks.
 
+use std::sync::Arc;
+
 use super::super::error::Error;
 use super::super::message::{Field, enumeration, message};
 use super::super::method::Call;
@@ -11,7 +13,7 @@ use super::super::user::{factor_not_ready, keys, otp, template, totp};
 use super::super::{auth::Permission, ready};
 use crate::engine::challenges::{self, Draft, Handing, Outcome, Terms, To, Whom};
 use crate::engine::people::{State, User};
-use crate::engine::{self, Access, assertions, methods, secret_generators};
+use crate::engine::{self, Access, Engine, assertions, methods, secret_generators};
 use crate::factor::recovery::{Alphabet, Form};
 use crate::factor::web_authn::{Use, UserVerification};
 use crate::id::BlindKey;
@@ -107,6 +109,8 @@ impl Field for Wanted {
 pub(super) struct Drafts {
     key: Option<Result<assertions::Request, Error>>,
     codes: Vec<(Channel, Result<Draft, Error>)>,
+    /// Whose log says what the cost guard refused.
+    engine: Arc<Engine>,
 }
 
 impl Ask {
@@ -142,7 +146,7 @@ pub(super) fn draft(
     }
     let asker = Asker::Session(record);
     let key = ask.web_auth_n.as_ref().map(|ask| draft_key(call, asker, user, ask));
-    Ok(Drafts { key, codes: drafts })
+    Ok(Drafts { key, codes: drafts, engine: Arc::clone(call.engine) })
 }
 
 /// No key of the user's can answer.
@@ -195,7 +199,8 @@ fn draft_one(
     let (method, _) = enrolled.filter(|_| is_ready).ok_or_else(|| factor_not_ready(not_ready))?;
     let terms = terms(call, user, session_id, &method, channel, template)?;
     let handing = if returns { Handing::Returned } else { Handing::Sent };
-    let whom = Whom { asker, entity: &user.entity, method: &method, channel, to: To::Contact };
+    let whom =
+        Whom { asker, entity: &user.entity, method: &method, channel, to: To::Contact, costs: &call.engine.costs };
     Ok(challenges::draft(call.access, whom, Terms { handing, ..terms }))
 }
 
@@ -305,6 +310,10 @@ impl Drafts {
                 }
                 Outcome::Unreachable => return Err(factor_not_ready(ids(*channel).1)),
                 Outcome::TooSoon { .. } => return Err(Error::too_often()),
+                Outcome::Unsendable => {
+                    draft.announce(&self.engine);
+                    return Err(Error::too_often());
+                }
             }
         }
         Ok(posed)

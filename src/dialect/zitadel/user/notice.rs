@@ -1,11 +1,13 @@
 //! Verification codes on their way to somebody: what they look like, and what is written around them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::error::Error;
 use super::super::method::Call;
+use crate::engine::outbox::{self, Enqueued};
 use crate::engine::people::User;
-use crate::engine::{Access, outbox, secret_generators};
+use crate::engine::{Access, Engine, secret_generators};
 use crate::model::contact::Channel;
 use crate::model::message::Message;
 use crate::model::secret_generator::Purpose;
@@ -24,6 +26,8 @@ pub(super) struct Draws {
     pub(super) lifetime: Duration,
     /// What tells the message from all others.
     message_id: String,
+    /// Whose outbox it is put into.
+    engine: Arc<Engine>,
 }
 
 impl Draws {
@@ -32,7 +36,8 @@ impl Draws {
         let form = secret_generators::of(call.tx, call.access, purpose)?.form;
         let entropy = call.engine.entropy.as_ref();
         let message_id = data_encoding::HEXLOWER.encode(&entropy.bytes::<16>());
-        Ok(Self { code: form.draw(entropy), lifetime: form.expiry, message_id })
+        let engine = Arc::clone(call.engine);
+        Ok(Self { code: form.draw(entropy), lifetime: form.expiry, message_id, engine })
     }
 }
 
@@ -55,6 +60,9 @@ pub(super) struct Notice<'a> {
 }
 
 /// Put a notice into the outbox.
+///
+/// # Errors
+/// Where the cost guard refuses it: nothing of the job stays.
 pub(super) fn send(tx: &mut dyn Tx, access: &Access, notice: &Notice<'_>) -> Result<(), Error> {
     let now = tx.now();
     let message = Message {
@@ -74,7 +82,14 @@ pub(super) fn send(tx: &mut dyn Tx, access: &Access, notice: &Notice<'_>) -> Res
         attempts: 0,
         next_at: now,
     };
-    Ok(outbox::enqueue(tx, access, &message)?)
+    let engine = &notice.draws.engine;
+    match outbox::enqueue(tx, access, &engine.costs, &message)? {
+        Enqueued::Queued => Ok(()),
+        refused @ (Enqueued::OverBudget(_) | Enqueued::Forbidden(_)) => {
+            outbox::announce(engine, refused, &message);
+            Err(Error::too_often())
+        }
+    }
 }
 
 fn text(notice: &Notice<'_>) -> Secret<String> {
