@@ -100,18 +100,33 @@ fn reach(server: &Server, entity: &str) -> Vec<String> {
     codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect()
 }
 
+/// A namespace, a provider, a policy and a token role.
+fn set_up(server: &Server) {
+    server.call("POST", "auth/token/roles/buttercup", &json!({ "allowed_policies": "larkspur" }));
+    server.call("POST", "sys/namespaces/quartermaster", &json!({ "custom_metadata": { "warden": "thistledown" } }));
+    let duo = json!({ "secret_key": "duo-marmalade", "integration_key": "duo-gooseberry", "api_hostname": "api-snapdragon.example" });
+    server.call("POST", "identity/mfa/method/duo", &duo);
+    let policy = json!({ "policy": "path \"identity/entity/name/bilberry\" { policy = \"read\" }" });
+    server.call("POST", "sys/policies/acl/honeysuckle", &policy);
+}
+
+/// Let somebody log in, and others fail to.
+fn log_in(server: &Server) {
+    server.call("POST", "sys/auth/staffroom", &json!({ "type": "userpass", "description": "staffroom door" }));
+    server.call("POST", "auth/staffroom/users/cordelia", &json!({ "password": "damson-jelly" }));
+    for (name, password) in [("cordelia", "damson-jelly"), ("cordelia", "wrong"), ("mulberry", "wrong")] {
+        server.call("POST", &format!("auth/staffroom/login/{name}"), &json!({ "password": password }));
+    }
+}
+
 #[test]
 fn nothing_in_the_database_file_can_be_read() {
     let dir = tempfile::tempdir().unwrap();
     let store = Sqlite::open(&dir.path().join("countersign.db"), tables::ALL, Options::default()).unwrap();
     let server = Server::over(Arc::new(store), Settings::default());
-    server.call("POST", "sys/namespaces/quartermaster", &json!({ "custom_metadata": { "warden": "thistledown" } }));
+    set_up(&server);
     let method = json!({ "issuer": "Periwinkle Bank", "method_name": "periwinkle-totp" });
     let method = server.call("POST", "identity/mfa/method/totp", &method).text("data.method_id");
-    let duo = json!({ "secret_key": "duo-marmalade", "integration_key": "duo-gooseberry", "api_hostname": "api-snapdragon.example" });
-    server.call("POST", "identity/mfa/method/duo", &duo);
-    let policy = json!({ "policy": "path \"identity/entity/name/bilberry\" { policy = \"read\" }" });
-    server.call("POST", "sys/policies/acl/honeysuckle", &policy);
     let entity =
         json!({ "name": "Bartholomew Wren", "metadata": { "mobile": "+441632960961" }, "policies": ["bellringers"] });
     let entity = server.call("POST", "identity/entity", &entity).text("data.id");
@@ -121,22 +136,16 @@ fn nothing_in_the_database_file_can_be_read() {
         "auth/token/create",
         &json!({ "display_name": "foxglove", "meta": { "purpose": "hollyhock" } }),
     );
-    server.call("POST", "auth/token/roles/buttercup", &json!({ "allowed_policies": "larkspur" }));
     let headers = [("X-Vault-Token", "root"), ("X-Vault-Wrap-TTL", "60")];
     let wrapped = server.ask("POST", "sys/wrapping/wrap", &headers, r#"{"celandine":"meadowsweet"}"#);
     assert_eq!(server.validate(&who, &server.code(&who, 0)).status, 200);
     assert_eq!(server.validate(&who, &server.wrong(&who)).status, 403);
-    server.call("POST", "sys/auth/staffroom", &json!({ "type": "userpass", "description": "staffroom door" }));
-    server.call("POST", "auth/staffroom/users/cordelia", &json!({ "password": "damson-jelly" }));
-    for (name, password) in [("cordelia", "damson-jelly"), ("cordelia", "wrong"), ("mulberry", "wrong")] {
-        server.call("POST", &format!("auth/staffroom/login/{name}"), &json!({ "password": password }));
-    }
+    log_in(&server);
     server.call("POST", "sys/auth/engines", &json!({ "type": "approle" }));
     server.call("POST", "auth/engines/role/sycamore", &json!({ "role_id": "sycamore-role" }));
     let made =
         server.call("POST", "auth/engines/role/sycamore/secret-id", &json!({ "metadata": "{\"tree\":\"acer\"}" }));
     let signing_key = set_up_messages(&server);
-
     let codes = reach(&server, &entity);
 
     let seed = who.authenticator.seed.expose().clone();

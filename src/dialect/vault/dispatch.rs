@@ -246,7 +246,9 @@ async fn carry_out(
             Plan::Write(job) => return write(engine, access, now, job, recheck).await,
             Plan::Sending(job, codes) => {
                 let reply = write(engine, access, now, job, recheck).await?;
-                codes.iter().for_each(|code| code.announce(engine));
+                for code in &codes {
+                    code.announce(engine);
+                }
                 return Ok(reply);
             }
             Plan::Slow(work) => {
