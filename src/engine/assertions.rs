@@ -204,7 +204,7 @@ impl Check {
     pub(super) fn run(self) -> Finding {
         let Self { number, slot, id, asked, credential, answer } = self;
         match assertion::verify(&asked, &credential, &answer) {
-            Ok(asserted) => Finding::Right(Claim::Assertion { number, slot, id, asserted }),
+            Ok(asserted) => Finding::Right(Claim::Assertion { number, slot, id, credential: credential.id, asserted }),
             Err(refusal) => {
                 tracing::info!(why = %refusal, "an assertion does not hold");
                 Finding::Wrong(None)
@@ -223,17 +223,20 @@ pub(super) enum Spent {
     Suspended,
 }
 
-/// Whether the authenticator `number` of the enrolment `key` counts, and has counted on since it was last heard of.
+/// Whether an authenticator, by its number and its credential's id, of the enrolment `key` counts, and has counted on since it was last heard
+/// of.
 pub(super) fn counts_on(
     tx: &mut dyn Tx,
     access: &Access,
     key: BlindKey,
-    number: u32,
+    (number, credential_id): (u32, &[u8]),
     asserted: assertion::Asserted,
 ) -> Result<bool, Error> {
     let enrolment = ENROLMENTS.get(tx, access, key)?;
     let bound = enrolment.as_ref().and_then(|enrolment| enrolment.authenticator(number)).filter(|bound| bound.counts());
-    Ok(bound.and_then(|bound| bound.authenticator.credential()).is_some_and(|there| counts_up(there, asserted)))
+    Ok(bound
+        .and_then(|bound| bound.authenticator.credential())
+        .is_some_and(|there| there.id == credential_id && counts_up(there, asserted)))
 }
 
 /// An authenticator that does not count says zero each time (Level 3, section 6.1.1).
@@ -241,12 +244,13 @@ const fn counts_up(credential: &web_authn::Credential, asserted: assertion::Asse
     asserted.counter > credential.counter || (asserted.counter == 0 && credential.counter == 0)
 }
 
-/// Spend the assertion of the authenticator `number` in the enrolment `key`, an answer to the challenge `id` in `slot`.
+/// Spend the assertion of an authenticator, by its number and its credential's id, in the enrolment `key`: an answer to the challenge `id` in
+/// `slot`.
 pub(super) fn spend(
     tx: &mut dyn Tx,
     access: &Access,
     key: BlindKey,
-    number: u32,
+    (number, credential_id): (u32, &[u8]),
     (slot, id): (BlindKey, &str),
     asserted: assertion::Asserted,
 ) -> Result<Spent, Error> {
@@ -259,6 +263,10 @@ pub(super) fn spend(
         return Ok(Spent::Before);
     };
     let Authenticator::WebAuthn { credential, .. } = &mut bound.authenticator else { return Ok(Spent::Before) };
+    // Another may have been made under the number, where the one that answered was destroyed.
+    if credential.id != credential_id {
+        return Ok(Spent::Before);
+    }
     if !counts_up(credential, asserted) {
         bound.standing = Standing::SuspendedSince(now);
         ENROLMENTS.put(tx, access, &enrolment)?;

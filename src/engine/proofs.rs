@@ -80,6 +80,8 @@ pub(super) enum Claim {
         slot: BlindKey,
         /// What tells it from those it took the place of.
         id: String,
+        /// The id of the authenticator's credential.
+        credential: Vec<u8>,
         /// What the authenticator says.
         asserted: Asserted,
     },
@@ -368,8 +370,8 @@ pub(super) fn spend(
             note_use(tx, access, key, *number)?;
             true
         }
-        Claim::Assertion { number, slot, id, asserted } => {
-            return assertions::spend(tx, access, key, *number, (*slot, id), *asserted);
+        Claim::Assertion { number, slot, id, credential, asserted } => {
+            return assertions::spend(tx, access, key, (*number, credential), (*slot, id), *asserted);
         }
         Claim::Registration { registration, credential } => registrations::spend(tx, access, registration, credential)?,
     };
@@ -392,9 +394,9 @@ pub(super) fn is_open(tx: &mut dyn Tx, access: &Access, key: BlindKey, claim: &C
             }
         }
         Claim::Code { slot, id, .. } => CHALLENGES.get(tx, access, *slot)?.is_some_and(|challenge| challenge.id == *id),
-        Claim::Assertion { number, slot, id, asserted } => {
+        Claim::Assertion { number, slot, id, credential, asserted } => {
             let is_posed = CHALLENGES.get(tx, access, *slot)?.is_some_and(|challenge| challenge.id == *id);
-            is_posed && assertions::counts_on(tx, access, key, *number, *asserted)?
+            is_posed && assertions::counts_on(tx, access, key, (*number, credential), *asserted)?
         }
         Claim::Registration { registration, .. } => REGISTRATIONS.contains(tx, registration.key)?,
     })

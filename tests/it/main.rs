@@ -14,6 +14,7 @@ mod costs;
 mod crash;
 #[expect(dead_code, reason = "it can lie in more ways than are asked of it here")]
 mod device;
+mod device;
 mod enrolling;
 mod enrollments;
 mod gateways;
@@ -40,5 +41,6 @@ mod terms;
 mod token_roles;
 mod tokens;
 mod verification;
+mod web_authn;
 mod wrapping;
 mod zitadel;

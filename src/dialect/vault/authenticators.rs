@@ -268,7 +268,7 @@ pub(super) fn admin_unlock(call: &mut Call<'_>) -> Result<Plan, Error> {
     }))
 }
 
-fn admin_error(error: engine::Error, kind: Kind, method: &MethodId, here: &str) -> Error {
+pub(super) fn admin_error(error: engine::Error, kind: Kind, method: &MethodId, here: &str) -> Error {
     if let engine::Error::OutsideMethod { entity, .. } = &error {
         return Error::bad_request(format!("entity namespace {entity} outside of the current namespace {here}"));
     }

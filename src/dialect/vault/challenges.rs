@@ -1,4 +1,4 @@
-//! `identity/mfa/challenge` and `sys/mfa/challenge`: a code is sent, for an application or for a login that waits.
+//! `identity/mfa/challenge` and `sys/mfa/challenge`: a code is sent, or a WebAuthn authenticator asked, for an application or for a login that waits.
 
 use serde_json::json;
 
@@ -8,11 +8,13 @@ use super::field::{Field, Kind as Type};
 use super::out_of_band::{sent, unsendable};
 use super::route::{Call, Plan, Route};
 use super::second_phase::request_id;
+use super::web_authn;
 use super::wire::Reply;
 use crate::engine::access::Capability;
 use crate::engine::challenges::{Outcome, Refusal};
-use crate::engine::{self, asking};
+use crate::engine::{self, asking, methods, verification};
 use crate::id::MethodId;
+use crate::model::method::Kind;
 
 pub(super) const ROUTES: &[Route] = &[
     Route::new(
@@ -37,6 +39,11 @@ fn of_application(call: &mut Call<'_>) -> Result<Plan, Error> {
     let method = super::verification::method(call)?;
     let entity = entity_id(&call.input, "missing entity ID")?;
     let scope = call.scope.clone();
+    if let Some(found) = verification::find_method(call.tx, call.access, &scope, &method)?
+        && found.settings.kind() == Kind::WebAuthn
+    {
+        return Ok(web_authn::ask_for_application(call, found.id, entity));
+    }
     let asked = asking::of_application(call.tx, call.access, &call.engine.costs, &scope, (&method, &entity)).map_err(
         |error| {
             if matches!(error, engine::Error::UnknownMethod) {
@@ -65,6 +72,9 @@ fn of_login(call: &mut Call<'_>) -> Result<Plan, Error> {
         "" => return Err(Error::bad_request("missing method ID")),
         id => MethodId::new(id),
     };
+    if methods::get(call.tx, call.access, &method)?.is_some_and(|found| found.settings.kind() == Kind::WebAuthn) {
+        return web_authn::ask_for_login(call, method);
+    }
     let scope = call.scope.clone();
     let draft = asking::of_login(call.tx, call.access, &call.engine.costs, &scope, &request_id, &method)?;
     Ok(Plan::sending(vec![draft.clone()], move |tx, access| {

@@ -45,6 +45,7 @@ mod tokens;
 mod ui;
 mod userpass;
 mod verification;
+mod web_authn;
 mod wire;
 mod wrapping;
 
@@ -120,6 +121,7 @@ const ROUTES: &[&[route::Route]] = &[
     out_of_band::ROUTES,
     challenges::ROUTES,
     enrollments::ROUTES,
+    web_authn::ROUTES,
 ];
 
 /// The routes inside a mount of this kind.

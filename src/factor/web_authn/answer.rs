@@ -23,14 +23,21 @@ pub(super) struct Answer<R> {
     kind: String,
     pub(super) response: R,
     #[serde(rename = "clientExtensionResults", default)]
-    pub(super) extensions: Extensions,
+    extensions: Option<Extensions>,
 }
 
 /// What the browser says of the extensions that were asked for.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(super) struct Extensions {
+#[derive(Debug, Clone, Deserialize)]
+struct Extensions {
     #[serde(default)]
-    pub(super) appid: Option<bool>,
+    appid: Option<bool>,
+}
+
+impl<R> Answer<R> {
+    /// Whether the browser says that it used the `AppID`.
+    pub(super) fn used_app_id(&self) -> bool {
+        self.extensions.as_ref().is_some_and(|extensions| extensions.appid == Some(true))
+    }
 }
 
 impl<R: DeserializeOwned> Answer<R> {

@@ -69,7 +69,7 @@ pub fn verify(assertion: &Assertion, credential: &Credential, answer: &Answer) -
     if said.attested.is_some() {
         return Err(Refusal::AuthenticatorData);
     }
-    let app_id = party.app_id.as_deref().filter(|_| answer.extensions.appid == Some(true));
+    let app_id = party.app_id.as_deref().filter(|_| answer.used_app_id());
     said.check(party, app_id, assertion.user_verification)?;
     if said.backup_eligible() != credential.backup_eligible {
         return Err(Refusal::Backup);

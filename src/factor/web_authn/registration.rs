@@ -17,7 +17,7 @@ struct Response {
     #[serde(rename = "attestationObject", with = "encoded")]
     attestation_object: Vec<u8>,
     #[serde(default)]
-    transports: Vec<String>,
+    transports: Option<Vec<String>>,
 }
 
 /// The transports that there are (Level 3, section 5.8.4): others are not kept.
@@ -54,7 +54,7 @@ pub fn verify(registration: &Registration, answer: &Answer, now: Timestamp) -> R
     let aaguid = uuid::Uuid::from_bytes(made.aaguid).to_string();
     let shown = object.verify(registration, &key, client_data, attestation_object)?;
     shown.is_trusted(&registration.attestation, &aaguid, now)?;
-    let known = TRANSPORTS.iter().filter(|known| transports.iter().any(|said| said == *known));
+    let known = TRANSPORTS.iter().filter(|known| transports.iter().flatten().any(|said| said == *known));
     Ok(Credential {
         rp_id: registration.party.id.clone(),
         id: made.id.to_vec(),
