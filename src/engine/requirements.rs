@@ -185,7 +185,7 @@ enum Attempt {
     /// There is nothing to check a passcode against.
     NotEnrolled(Failure),
     /// A passcode, or what else answers, evaluated against this.
-    Passcode(Evaluation, Against),
+    Passcode(Box<Evaluation>, Against),
     Provider(ProviderVerdict),
 }
 
@@ -205,7 +205,7 @@ enum Tried {
     /// It is worth this.
     Known(Attempt),
     /// It takes a check to know.
-    Slow(SlowCheck, Against),
+    Slow(Box<SlowCheck>, Against),
 }
 
 /// What evaluating an offer comes to.
@@ -238,7 +238,7 @@ impl SlowAttempts {
     pub fn finish(self) -> Attempts {
         let mut attempts = self.attempts;
         for (method, check, against) in self.checks {
-            attempts.by_method.insert(method, Attempt::Passcode(check.finish(), against));
+            attempts.by_method.insert(method, Attempt::Passcode(Box::new(check.finish()), against));
         }
         attempts
     }
@@ -275,7 +275,7 @@ pub fn evaluate(
                         attempt
                     }
                     Tried::Slow(check, against) => {
-                        checks.push((id.clone(), check, against));
+                        checks.push((id.clone(), *check, against));
                         continue;
                     }
                 }
@@ -379,15 +379,15 @@ fn attempt(
     let asked = Asked { passcode, asker, terms, form: method.settings.code_form() };
     if let Some((enrolment, against)) = against {
         return Ok(match verification::evaluate_at_hand(tx, access, method, enrolment, &asked)? {
-            verification::Evaluated::Ready(evaluation) => Tried::Known(Attempt::Passcode(evaluation, against)),
-            verification::Evaluated::Slow(check) => Tried::Slow(check, against),
+            verification::Evaluated::Ready(evaluation) => Tried::Known(Attempt::Passcode(Box::new(evaluation), against)),
+            verification::Evaluated::Slow(check) => Tried::Slow(Box::new(check), against),
         });
     }
     if let (Settings::WebAuthn(_), Some(pending)) = (&method.settings, pending) {
         let key = registration_login_key(access, pending.key, &method.id);
         if let Some(check) = registrations::consider_as(tx, access, &pending.login.scope, key, passcode)? {
             let check = verification::registration_at_hand(access, method, entity, check);
-            return Ok(Tried::Slow(check, Against::Registration));
+            return Ok(Tried::Slow(Box::new(check), Against::Registration));
         }
     }
     let failure = Failure::NotEnrolled { method_name: method.name.clone(), entity: entity.clone() };
@@ -607,7 +607,7 @@ impl Settled<'_> {
             Against::Bound => there.as_ref().is_some_and(Enrolment::counts),
             Against::Draft(_) | Against::Registration => draft.is_some(),
         };
-        let evaluation = if stands { evaluation.clone() } else { evaluation.clone().refuted() };
+        let evaluation = if stands { Evaluation::clone(evaluation) } else { Evaluation::clone(evaluation).refuted() };
         Ok(Some(match verification::settle(tx, access, &evaluation, self.clock)? {
             Verified::Accepted { .. } => {
                 self.to_bind.extend(draft);

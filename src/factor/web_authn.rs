@@ -117,8 +117,9 @@ pub enum Origins {
 }
 
 impl Origins {
-    /// Whether they may take place at `origin`.
+    /// Whether they may take place at `origin`. Clients that are no browsers write it as a URL, with the path of its root.
     pub fn admit(&self, origin: &str) -> bool {
+        let origin = origin.strip_suffix('/').unwrap_or(origin);
         match self {
             Self::Exact(origins) => origins.iter().any(|admitted| admitted == origin),
             Self::Within(domain) => is_origin(origin, domain),

@@ -218,3 +218,45 @@ impl Device {
         })
     }
 }
+
+/// Who vouches for authenticators.
+pub(crate) type Authority = rcgen::CertifiedIssuer<'static, rcgen::KeyPair>;
+
+pub(crate) fn authority(name: &str) -> Authority {
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap()
+}
+
+pub(crate) fn pem(certificate: &rcgen::Certificate) -> String {
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, certificate.der());
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
+
+/// A certificate as section 8.2.1 wants it.
+pub(crate) fn leaf_of(root: &Authority) -> (rcgen::KeyPair, rcgen::Certificate) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    for (kind, value) in [
+        (rcgen::DnType::CountryName, "SE"),
+        (rcgen::DnType::OrganizationName, "Acme"),
+        (rcgen::DnType::OrganizationalUnitName, "Authenticator Attestation"),
+        (rcgen::DnType::CommonName, "Acme Key"),
+    ] {
+        params.distinguished_name.push(kind, value);
+    }
+    params.is_ca = rcgen::IsCa::ExplicitNoCa;
+    params.use_authority_key_identifier_extension = true;
+    let certificate = params.signed_by(&key, root).unwrap();
+    (key, certificate)
+}
+
+/// What an authenticator with this certificate, and its key, shows.
+pub(crate) fn certified(key: &rcgen::KeyPair, certificate: &rcgen::Certificate) -> Format {
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &key.serialize_der());
+    Format::Certified(key.unwrap(), certificate.der().to_vec())
+}

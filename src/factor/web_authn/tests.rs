@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 
 #[path = "../../../tests/it/device.rs"]
 mod device;
-use device::{BE, BS, Device, Format, UP, UV};
+use device::{Authority, BE, BS, Device, Format, UP, UV, authority, certified, leaf_of, pem};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_000_000);
 const ORIGIN: &str = "https://login.acme.com";
@@ -121,7 +121,8 @@ const FAULTS: &[Fault] = &[
     (|device| device.origin = "https://evil.com".into(), Refusal::Origin),
     (|device| device.origin = "https://acme.com".into(), Refusal::Origin),
     (|device| device.origin = "https://login.acme.com:444".into(), Refusal::Origin),
-    (|device| device.origin = "https://login.acme.com/".into(), Refusal::Origin),
+    (|device| device.origin = "https://login.acme.com/a".into(), Refusal::Origin),
+    (|device| device.origin = "https://login.acme.com//".into(), Refusal::Origin),
     (|device| device.origin = String::new(), Refusal::Origin),
     (|device| device.rp_id = "login.acme.com".into(), Refusal::RelyingParty),
     (|device| device.flags = 0, Refusal::UserPresence),
@@ -239,6 +240,15 @@ fn an_id_is_one_id_of_at_most_1023_bytes() {
     answer["id"] = encoded::encode(&[6; 16]).into();
     answer["rawId"] = encoded::encode(&[6; 16]).into();
     assert_eq!(made(&asked, &answer), Err(Refusal::Id));
+}
+
+#[test]
+fn an_origin_may_be_written_as_the_url_of_its_root() {
+    let mut device = device();
+    device.origin = format!("{ORIGIN}/");
+    let credential = registered(&mut device).unwrap();
+    assert!(asserted(&device, &credential).is_ok());
+    assert!(Origins::Within("acme.com".into()).admit("https://login.acme.com:8443/"));
 }
 
 #[test]
@@ -385,13 +395,7 @@ fn direct_attestation_takes_only_models_that_a_root_vouches_for() {
         device.format = format;
         made(asked, &device.register(&options::of_registration(asked, &[]))).map(|credential| credential.aaguid)
     };
-    let certified = || {
-        let key = aws_lc_rs::signature::EcdsaKeyPair::from_pkcs8(
-            &aws_lc_rs::signature::ECDSA_P256_SHA256_ASN1_SIGNING,
-            &leaf.serialize_der(),
-        );
-        Format::Certified(key.unwrap(), certificate.der().to_vec())
-    };
+    let certified = || certified(&leaf, &certificate);
     let (root, stranger) = (&root, &stranger);
     assert_eq!(shown(certified(), &trusting(&[root], &[])), Ok(model.into()));
     assert_eq!(shown(certified(), &trusting(&[stranger, root], &[model])), Ok(model.into()));
@@ -407,41 +411,6 @@ fn direct_attestation_takes_only_models_that_a_root_vouches_for() {
     let answer = device.register(&options::of_registration(&asked, &[]));
     let answer = registration::Answer::read(&answer.to_string()).unwrap();
     assert_eq!(registration::verify(&asked, &answer, late), Err(Refusal::Untrusted));
-}
-
-type Authority = rcgen::CertifiedIssuer<'static, rcgen::KeyPair>;
-
-fn authority(name: &str) -> Authority {
-    let mut params = rcgen::CertificateParams::default();
-    params.distinguished_name.push(rcgen::DnType::CommonName, name);
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
-    rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap()
-}
-
-fn pem(certificate: &rcgen::Certificate) -> String {
-    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, certificate.der());
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
-}
-
-/// A certificate as section 8.2.1 wants it.
-fn leaf_of(root: &Authority) -> (rcgen::KeyPair, rcgen::Certificate) {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    for (kind, value) in [
-        (rcgen::DnType::CountryName, "SE"),
-        (rcgen::DnType::OrganizationName, "Acme"),
-        (rcgen::DnType::OrganizationalUnitName, "Authenticator Attestation"),
-        (rcgen::DnType::CommonName, "Acme Key"),
-    ] {
-        params.distinguished_name.push(kind, value);
-    }
-    params.is_ca = rcgen::IsCa::ExplicitNoCa;
-    params.use_authority_key_identifier_extension = true;
-    let certificate = params.signed_by(&key, root).unwrap();
-    (key, certificate)
 }
 
 #[test]
