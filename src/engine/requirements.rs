@@ -379,7 +379,9 @@ fn attempt(
     let asked = Asked { passcode, asker, terms, form: method.settings.code_form() };
     if let Some((enrolment, against)) = against {
         return Ok(match verification::evaluate_at_hand(tx, access, method, enrolment, &asked)? {
-            verification::Evaluated::Ready(evaluation) => Tried::Known(Attempt::Passcode(Box::new(evaluation), against)),
+            verification::Evaluated::Ready(evaluation) => {
+                Tried::Known(Attempt::Passcode(Box::new(evaluation), against))
+            }
             verification::Evaluated::Slow(check) => Tried::Slow(Box::new(check), against),
         });
     }
