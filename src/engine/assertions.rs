@@ -1,7 +1,7 @@
 //! Assertions: an entity's WebAuthn authenticator is asked to sign, and what it answers is checked.
 //!
 //! Whether an answer is one to what was asked is found on a snapshot; whether its signature is right takes milliseconds, and is found
-//! elsewhere: see [`Check`].
+//! elsewhere, by a `Check`.
 
 use super::proofs::{Claim, Finding};
 use super::verification::Asked;
