@@ -14,7 +14,6 @@ mod costs;
 mod crash;
 #[expect(dead_code, reason = "it can lie in more ways than are asked of it here")]
 mod device;
-mod device;
 mod enrolling;
 mod enrollments;
 mod gateways;

@@ -42,7 +42,7 @@ pub(in crate::dialect::zitadel) const METHODS: &[Method] = &[
     method("RegisterU2F", &[("POST", "users/{user_id}/u2f")], |call, sent| register_u2f(call, sent.read()?)),
     method("VerifyU2FRegistration", &[("POST", "users/{user_id}/u2f/{u2f_id}")], |call, sent| {
         let asked: VerifyU2f = sent.read()?;
-        verify(call, Use::SecondFactor, &asked.user_id, asked.u2f_id, asked.public_key_credential, asked.token_name)
+        verify(call, Use::SecondFactor, &asked.user_id, &asked.u2f_id, asked.public_key_credential, asked.token_name)
     }),
     method("RemoveU2F", &[("DELETE", "users/{user_id}/u2f/{u2f_id}")], |call, sent| {
         let asked: RemoveU2f = sent.read()?;
@@ -54,7 +54,7 @@ pub(in crate::dialect::zitadel) const METHODS: &[Method] = &[
     }),
     method("VerifyPasskeyRegistration", &[("POST", "users/{user_id}/passkeys/{passkey_id}")], |call, sent| {
         let asked: VerifyPasskey = sent.read()?;
-        verify(call, Use::Passkey, &asked.user_id, asked.passkey_id, asked.public_key_credential, asked.passkey_name)
+        verify(call, Use::Passkey, &asked.user_id, &asked.passkey_id, asked.public_key_credential, asked.passkey_name)
     }),
     method("CreatePasskeyRegistrationLink", &[("POST", "users/{user_id}/passkeys/registration_link")], |call, sent| {
         link(call, sent.read()?)
@@ -280,7 +280,7 @@ fn verify(
     call: &mut Call<'_>,
     purpose: Use,
     user_id: &str,
-    id: String,
+    id: &str,
     credential: Option<Struct>,
     name: String,
 ) -> Result<Plan, Error> {
@@ -294,7 +294,7 @@ fn verify(
     let scope = user.entity.scope.clone();
     let method = methods::default_of(call.tx, call.access, &scope, Kind::WebAuthn)?.ok_or_else(nothing)?;
     let answer = Secret::new(credential.map(|credential| credential.0.to_string()).unwrap_or_default());
-    let considered = registrations::consider(call.tx, call.access, &scope, &id, &method.id, user.id(), &answer)?;
+    let considered = registrations::consider(call.tx, call.access, &scope, id, &method.id, user.id(), &answer)?;
     let check = match considered {
         Considered::Check(check) if check.purpose() == purpose => check,
         Considered::Check(_) | Considered::Refused(NotRegistered::Unknown) => return Err(nothing()),
