@@ -1,5 +1,7 @@
 //! Codes that a session asks for.
 
+#![expect(clippy::needless_pass_by_value, reason = "a body is made where it is sent")]
+
 use serde_json::{Value, json};
 
 use super::{Zitadel, error};

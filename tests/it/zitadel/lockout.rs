@@ -155,6 +155,7 @@ fn nothing_but_unlocking_ends_a_lock() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "what is held back is held back in real time")]
 fn answers_to_repeated_wrong_ones_are_held_back_without_holding_anything_up() {
     let zitadel = Zitadel { server: Server::pausing(Duration::from_millis(300)) };
     let user = zitadel.minnie();
@@ -174,6 +175,6 @@ fn answers_to_repeated_wrong_ones_are_held_back_without_holding_anything_up() {
         let longest = waiting.into_iter().map(|one| one.join().unwrap()).max().unwrap();
         assert!(longest >= Duration::from_millis(600), "{longest:?}");
         // One after another they would take forty times a step and more.
-        assert!(began.elapsed() < Duration::from_millis(300 * 40));
+        assert!(began.elapsed() < Duration::from_secs(12));
     });
 }

@@ -1,5 +1,7 @@
 //! Passwords: set by whoever may, and by their owner with a proof.
 
+#![expect(clippy::needless_pass_by_value, reason = "a body is made where it is sent")]
+
 use serde_json::{Value, json};
 
 use super::people::PASSWORD;

@@ -1,5 +1,11 @@
 //! Sessions: made, changed, looked at, searched, ended.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a body is made where it is sent, and a list where it is compared"
+)]
+
 use serde_json::{Value, json};
 
 use super::people::PASSWORD;
