@@ -12,7 +12,6 @@
 mod at_rest;
 mod costs;
 mod crash;
-#[expect(dead_code, reason = "it can lie in more ways than are asked of it here")]
 mod device;
 mod enrolling;
 mod enrollments;

@@ -134,11 +134,13 @@ fn the_options_are_those_of_the_contract() {
     drop(first);
 }
 
+/// A way for an authenticator to lie.
+type Lie = fn(&mut Device);
+
 #[test]
 fn what_answers_a_registration_must_be_right_in_everything() {
     let owner = Owner::new();
     let (id, options) = owner.begin("u2f");
-    type Lie = fn(&mut Device);
     let lies: [(&str, Lie); 9] = [
         ("origin", |device| device.origin = "https://evil.com".into()),
         ("a suffix that is no subdomain", |device| device.origin = "https://notacme.com".into()),
