@@ -1,6 +1,13 @@
 //! Message providers: set up, activated, found by whoever sends.
 
+use std::sync::Arc;
+
 use super::{Access, Error};
+use crate::delivery::carrier::mail::Security;
+use crate::delivery::carrier::webhook::{Form, Reach};
+use crate::delivery::carrier::{self, Cause};
+use crate::delivery::endpoint;
+use crate::model::deny_list::DenyList;
 use crate::model::message_provider::{Channel, MessageProvider, Settings};
 use crate::model::revision::Revision;
 use crate::secret::Secret;
@@ -41,6 +48,50 @@ pub fn active(tx: &mut dyn Tx, access: &Access, channel: Channel) -> Result<Opti
     let key = message_provider_active_key(access, channel);
     Ok(MESSAGE_PROVIDERS.find_one(tx, access, MESSAGE_PROVIDER_ACTIVE, key)?)
 }
+
+/// What a carrier takes to send by `provider`; `denied` are the places that nothing is sent to over HTTP.
+///
+/// # Errors
+/// [`Cause::Setting`] where it is one of these places.
+pub fn carried_by(provider: &MessageProvider, denied: &DenyList) -> Result<carrier::Provider, Cause> {
+    Ok(match &provider.settings {
+        Settings::Twilio(twilio) => carrier::Provider::Twilio(carrier::twilio::Settings {
+            sid: twilio.sid.clone(),
+            token: twilio.token.clone(),
+            from: twilio.sender_number.clone(),
+        }),
+        Settings::Smtp(smtp) => carrier::Provider::Mail(carrier::mail::Settings {
+            host: smtp.host.clone(),
+            port: smtp.port,
+            security: match (smtp.tls, smtp.port) {
+                (true, IMPLICIT_TLS) => Security::Tls,
+                (true, _) => Security::StartTls,
+                (false, _) => Security::None,
+            },
+            user: smtp.user.clone(),
+            password: smtp.password.clone(),
+            from: match smtp.sender_name.as_str() {
+                "" => smtp.sender_address.clone(),
+                name => format!("{name} <{}>", smtp.sender_address),
+            },
+            reply_to: smtp.reply_to_address.clone(),
+        }),
+        Settings::Http(http) => {
+            // It was looked at when it was set up; what is denied may have grown since.
+            let url = endpoint::parse(&http.endpoint, denied).map_err(|_| Cause::Setting("URL"))?;
+            let denied = denied.clone();
+            carrier::Provider::Webhook(carrier::webhook::Settings {
+                url: url.into(),
+                key: http.signing_key.clone(),
+                form: Form::Zitadel,
+                reach: Reach::Avoiding(Arc::new(move |address| denied.denies_address(address))),
+            })
+        }
+    })
+}
+
+/// The port where mail servers speak TLS from the first byte (RFC 8314, section 7.3).
+const IMPLICIT_TLS: u16 = 465;
 
 /// All providers of `channel`, the oldest first.
 pub fn list(tx: &mut dyn Tx, access: &Access, channel: Channel) -> Result<Vec<MessageProvider>, Error> {

@@ -8,10 +8,11 @@
 
 use std::time::Duration;
 
-use super::{Access, Engine, Error};
+use super::{Access, Engine, Error, message_providers};
 use crate::delivery::carrier::{Carriers, Cause, Failure, LONGEST};
 use crate::entropy::Entropy;
 use crate::model::message::Message;
+use crate::model::message_provider::MessageProvider;
 use crate::storage::Tx;
 use crate::storage::table::Stored as _;
 use crate::storage::tables::MESSAGES;
@@ -105,7 +106,9 @@ pub fn round(engine: &Engine, carriers: &Carriers) -> Result<Round, Error> {
     };
     // Others may have their hands free for what else is due.
     engine.bell.ring();
-    let outcome = hand_over(engine, carriers, &claim.message);
+    let channel = claim.message.channel;
+    let stored = engine.store.read(engine.now(), |tx| message_providers::active(tx, &access, channel))?;
+    let outcome = hand_over(engine, carriers, stored.as_ref(), &claim.message);
     let (fate, round) = judge(engine, &claim.message, outcome);
     settle_in_the_end(engine, &access, &claim, fate)?;
     Ok(round)
@@ -147,8 +150,16 @@ fn claim(tx: &mut dyn Tx, access: &Access) -> Result<Next, Error> {
     Ok(Next::Cleared)
 }
 
-fn hand_over(engine: &Engine, carriers: &Carriers, message: &Message) -> Result<bool, Failure> {
-    let Some(carrier) = carriers.of(message.channel, None).map_err(Failure::Later)? else { return Ok(false) };
+fn hand_over(
+    engine: &Engine,
+    carriers: &Carriers,
+    stored: Option<&MessageProvider>,
+    message: &Message,
+) -> Result<bool, Failure> {
+    let stored = stored.map(|provider| message_providers::carried_by(provider, &engine.denied_endpoints));
+    let stored = stored.transpose().map_err(Failure::Later)?;
+    let carrier = carriers.of(message.channel, stored.as_ref()).map_err(Failure::Later)?;
+    let Some(carrier) = carrier else { return Ok(false) };
     carrier.carry(message, engine.now()).map(|()| true)
 }
 

@@ -6,28 +6,7 @@ use super::revision::Revision;
 use super::stored::secret_text;
 use crate::secret::Secret;
 
-/// What messages go by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Channel {
-    /// Text messages to a telephone.
-    Sms,
-    /// Mail.
-    Email,
-}
-
-impl Channel {
-    /// Both, in their order.
-    pub const ALL: [Self; 2] = [Self::Sms, Self::Email];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sms => "sms",
-            Self::Email => "email",
-        }
-    }
-}
+pub use super::contact::Channel;
 
 /// A provider.
 #[derive(Clone, Serialize, Deserialize)]

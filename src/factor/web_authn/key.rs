@@ -9,7 +9,7 @@ use super::{Algorithm, encoded};
 
 /// A public key of one of the algorithms that are taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "algorithm", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum PublicKey {
     /// A point on P-256.
     Es256 {

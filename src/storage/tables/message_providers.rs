@@ -25,12 +25,12 @@ pub fn message_provider_key(access: &Access, id: &str) -> BlindKey {
 
 /// The key of a channel in [`MESSAGE_PROVIDER_BY_CHANNEL`].
 pub fn message_provider_channel_key(access: &Access, channel: Channel) -> BlindKey {
-    access.blind("message_provider.channel", &[channel.name()])
+    access.blind("message_provider.channel", &[channel.as_str()])
 }
 
 /// The key of a channel in [`MESSAGE_PROVIDER_ACTIVE`].
 pub fn message_provider_active_key(access: &Access, channel: Channel) -> BlindKey {
-    access.blind("message_provider.active", &[channel.name()])
+    access.blind("message_provider.active", &[channel.as_str()])
 }
 
 impl Stored for MessageProvider {

@@ -1,11 +1,14 @@
 //! Who carries text messages and mail: set up, activated, and never telling a secret.
 
-use countersign::engine::message_providers;
+use countersign::delivery::carrier::Carriers;
+use countersign::engine::message_providers::{self, carried_by};
+use countersign::engine::sending;
 use countersign::model::deny_list::DenyList;
 use countersign::model::message_provider::{Channel, MessageProvider, Settings};
 use serde_json::{Value, json};
 
 use super::{Zitadel, error};
+use crate::stand_in::{Asked, Says, StandIn};
 use crate::support::{Answer, Server};
 
 fn refused(status: u16, code: u64, id: &str) -> (u16, u64, String) {
@@ -275,4 +278,45 @@ fn an_operator_says_what_is_denied() {
     let zitadel = Zitadel { server: Server::equipped(|engine| engine.with_denied_endpoints(denied)) };
     let add = |endpoint: &str| zitadel.admin("POST", "sms/http", &json!({ "endpoint": endpoint })).status;
     assert_eq!((add("http://127.0.0.1:8080/"), add("https://sms.example.com/")), (200, 400));
+}
+
+/// What the active provider is asked when one text message is due: `post` puts it into the outbox.
+fn sent_by_the_active_one(zitadel: &Zitadel, stand_in: &StandIn) -> Vec<Asked> {
+    let engine = &zitadel.server.engine;
+    let message = crate::outbox::message(engine, Channel::Sms, "+41791234567");
+    crate::outbox::post(engine, &message);
+    let carriers = Carriers::trusting(vec![stand_in.authority.clone()]);
+    let carriers = carriers.with_twilio_at(format!("https://localhost:{}", stand_in.port));
+    sending::round(engine, &carriers).unwrap();
+    stand_in.asked()
+}
+
+#[test]
+fn messages_go_by_the_provider_that_is_active() {
+    let taken = |_: &Asked| Says::This(201, r#"{"sid":"SM1"}"#.into());
+    let stand_in = StandIn::start("localhost", taken);
+    let zitadel = Zitadel { server: Server::equipped(|engine| engine.with_denied_endpoints(DenyList::default())) };
+    let twilio = json!({ "sid": "AC0123", "token": "t:ken", "senderNumber": "+15005550006" });
+    let twilio = zitadel.admin("POST", "sms/twilio", &twilio).text("id");
+    let hook = json!({ "endpoint": format!("https://localhost:{}/hook", stand_in.port) });
+    let hook = zitadel.admin("POST", "sms/http", &hook).text("id");
+    assert_eq!(sent_by_the_active_one(&zitadel, &stand_in).len(), 0, "none is");
+    zitadel.server.advance(60);
+    for (id, target) in [(twilio, "/2010-04-01/Accounts/AC0123/Messages.json"), (hook, "/hook")] {
+        zitadel.admin("POST", &format!("sms/{id}/_activate"), &json!({}));
+        let asked = sent_by_the_active_one(&zitadel, &stand_in);
+        assert_eq!(asked.last().map(|asked| asked.target.as_str()), Some(target));
+    }
+}
+
+#[test]
+fn a_provider_at_a_place_that_was_denied_later_is_not_asked() {
+    let stand_in = StandIn::start("localhost", |_| Says::This(200, "{}".into()));
+    let zitadel = Zitadel { server: Server::equipped(|engine| engine.with_denied_endpoints(DenyList::default())) };
+    let hook = json!({ "endpoint": format!("https://localhost:{}/hook", stand_in.port) });
+    let id = zitadel.admin("POST", "sms/http", &hook).text("id");
+    zitadel.admin("POST", &format!("sms/{id}/_activate"), &json!({}));
+    let active = zitadel.active(Channel::Sms).unwrap();
+    assert!(carried_by(&active, &DenyList::default()).is_ok());
+    assert!(carried_by(&active, &DenyList::standard()).is_err());
 }
