@@ -1,21 +1,18 @@
 // @zitadel/proto over Connect, unmodified: what a login UI does, with an authenticator app, codes that are sent, and a key.
 //
-// zitadel.js ADDRESS
-'use strict';
-
-const assert = require('node:assert/strict');
-const { execFileSync } = require('node:child_process');
-const crypto = require('node:crypto');
-const { test } = require('node:test');
-const { Code, ConnectError, createClient } = require('@connectrpc/connect');
-const { createConnectTransport } = require('@connectrpc/connect-node');
-const { ErrorDetailSchema, CredentialsCheckErrorSchema } = require('@zitadel/proto/zitadel/message_pb');
-const { SessionService } = require('@zitadel/proto/zitadel/session/v2/session_service_pb');
-const { SettingsService } = require('@zitadel/proto/zitadel/settings/v2/settings_service_pb');
-const { SecondFactorType } = require('@zitadel/proto/zitadel/settings/v2/login_settings_pb');
-const { UserService } = require('@zitadel/proto/zitadel/user/v2/user_service_pb');
-const { AuthenticationMethodType } = require('@zitadel/proto/zitadel/user/v2/user_service_pb');
-const { UserVerificationRequirement } = require('@zitadel/proto/zitadel/session/v2/challenge_pb');
+// zitadel.mjs ADDRESS
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import crypto from 'node:crypto';
+import { test } from 'node:test';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { createConnectTransport } from '@connectrpc/connect-node';
+import { CredentialsCheckErrorSchema, ErrorDetailSchema } from '@zitadel/proto/zitadel/message_pb';
+import { UserVerificationRequirement } from '@zitadel/proto/zitadel/session/v2/challenge_pb';
+import { SessionService } from '@zitadel/proto/zitadel/session/v2/session_service_pb';
+import { SecondFactorType } from '@zitadel/proto/zitadel/settings/v2/login_settings_pb';
+import { SettingsService } from '@zitadel/proto/zitadel/settings/v2/settings_service_pb';
+import { AuthenticationMethodType, UserService } from '@zitadel/proto/zitadel/user/v2/user_service_pb';
 
 const baseUrl = process.argv[2];
 const PASSWORD = 'Secr3tP4ssw0rd!';
