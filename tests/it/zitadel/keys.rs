@@ -134,7 +134,7 @@ fn the_options_are_those_of_the_contract() {
     drop(first);
 }
 
-/// A way for an authenticator to lie.
+/// What makes a key lie.
 type Lie = fn(&mut Device);
 
 #[test]
