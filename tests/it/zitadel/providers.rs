@@ -2,6 +2,7 @@
 
 use countersign::delivery::carrier::Carriers;
 use countersign::engine::message_providers::{self, carried_by};
+use countersign::engine::outbox::Enqueued;
 use countersign::engine::sending;
 use countersign::model::deny_list::DenyList;
 use countersign::model::message_provider::{Channel, MessageProvider, Settings};
@@ -284,7 +285,7 @@ fn an_operator_says_what_is_denied() {
 fn sent_by_the_active_one(zitadel: &Zitadel, stand_in: &StandIn) -> Vec<Asked> {
     let engine = &zitadel.server.engine;
     let message = crate::outbox::message(engine, Channel::Sms, "+41791234567");
-    crate::outbox::post(engine, &message);
+    assert_eq!(crate::outbox::post(engine, &message), Enqueued::Queued);
     let carriers = Carriers::trusting(vec![stand_in.authority.clone()]);
     let carriers = carriers.with_twilio_at(format!("https://localhost:{}", stand_in.port));
     sending::round(engine, &carriers).unwrap();
