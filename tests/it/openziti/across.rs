@@ -29,6 +29,22 @@ fn one_enrolment_is_proven_in_both_dialects() {
 }
 
 #[test]
+fn what_is_enrolled_in_one_dialect_is_listed_in_the_other() {
+    let (net, _, _, who) = enrolled();
+    let path = format!("identity/mfa/enrollments/{}", who["entity_id"].as_str().unwrap());
+    let listed = net.server.call("GET", &path, &json!({}));
+    let mut kinds: Vec<(String, String)> = (0..2)
+        .map(|n| {
+            (listed.text(&format!("data.enrollments.{n}.type")), listed.text(&format!("data.enrollments.{n}.state")))
+        })
+        .collect();
+    kinds.sort();
+    assert_eq!(kinds, [("recovery".to_owned(), "active".to_owned()), ("totp".to_owned(), "active".to_owned())]);
+    let ids = (0..2).map(|n| listed.at(&format!("data.enrollments.{n}.method_id")));
+    assert!(ids.into_iter().any(|id| *id == who["method_id"]), "{listed:?}");
+}
+
+#[test]
 fn a_code_that_is_spent_in_one_dialect_is_refused_in_the_other() {
     let (net, token, phone, who) = enrolled();
     let first = net.code(&phone);
