@@ -31,13 +31,16 @@ pub fn start(engine: &Arc<Engine>, listener: TcpListener, settings: &Settings) -
         .openziti
         .then(|| Data::new(openziti::Network { rules: settings.edge_rules(), url: settings.openziti_url.clone() }));
     let factory = move || {
-        let app = App::new().app_data(throttle.clone()).wrap(from_fn(shed));
-        let app = match &network {
+        // Paths are tried in this order; each dialect's differ from the others'.
+        let app = App::new()
+            .app_data(throttle.clone())
+            .wrap(from_fn(shed))
+            .configure(vault::configure(engine.clone(), bodies.clone()))
+            .configure(zitadel::configure(engine.clone(), bodies.clone()));
+        match &network {
             Some(network) => app.configure(openziti::configure(engine.clone(), bodies.clone(), network.clone())),
             None => app,
-        };
-        app.configure(zitadel::configure(engine.clone(), bodies.clone()))
-            .configure(vault::configure(engine.clone(), bodies.clone()))
+        }
     };
     let mut server = HttpServer::new(factory)
         .keep_alive(settings.keep_alive)

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
 use serde_json::Value;
 
 use super::error::Error;
 use crate::engine::requirements::{Answer, Offer};
 use crate::secret::Secret;
+
+static MFA: HeaderName = HeaderName::from_static("x-vault-mfa");
 
 /// What the request's `X-Vault-MFA` headers offer; `None` without any. Empty ones are none.
 ///
@@ -15,7 +18,7 @@ use crate::secret::Secret;
 /// When a header names no method, or says it says something and does not.
 pub(super) fn from_headers(http: &HttpRequest) -> Result<Option<Offer>, Error> {
     let mut credentials: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for value in http.headers().get_all("X-Vault-MFA") {
+    for value in http.headers().get_all(&MFA) {
         let value = String::from_utf8_lossy(value.as_bytes());
         let (method, credential) = match value.split_once(':') {
             Some((method, credential)) => (method, Some(credential)),

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::error::Error;
 use super::input::{Input, Parameters, bare_text, parameters};
 use super::permission;
-use super::request::Head;
+use super::request::{Head, NAMESPACE};
 use super::route::{Call, Door, Found, Plan, Route, WriteJob, door, find};
 use super::wire::Reply;
 use super::{MOUNTS, ROOT_ONLY, ROUTES, lifecycle, routes_of, wrapping};
@@ -37,9 +37,8 @@ pub(super) async fn serve(
 ) -> HttpResponse {
     let engine = engine.into_inner();
     let mut response = answer(&http, payload, &engine, &bodies).await.unwrap_or_else(|error| error.respond());
-    if let Some(namespace) = http.headers().get("X-Vault-Namespace").filter(|value| !value.is_empty()) {
-        let name = actix_web::http::header::HeaderName::from_static("x-vault-namespace");
-        response.headers_mut().insert(name, namespace.clone());
+    if let Some(namespace) = http.headers().get(&NAMESPACE).filter(|value| !value.is_empty()) {
+        response.headers_mut().insert(NAMESPACE.clone(), namespace.clone());
     }
     response
 }
@@ -50,9 +49,25 @@ async fn answer(
     engine: &Arc<Engine>,
     bodies: &Bodies,
 ) -> Result<HttpResponse, Error> {
+    // What is awaited seldom has a box of its own, here and below, so that a request's own stays small.
     if let Some(answer) = lifecycle::without_token(http) {
-        return answer.into_response(payload, bodies, engine).await;
+        return Box::pin(answer.into_response(payload, bodies, engine)).await;
     }
+    let (access, now, planned) = look_at(http, payload, engine, bodies).await?;
+    let Planned { plan, warnings, recheck, open } = *planned;
+    let request_id = engine.entropy.uuid().to_string();
+    let done = carry_out(engine, &access, now, plan, recheck).await;
+    let reply = done.map_err(|error| if open { error.plain() } else { error })?;
+    Ok(reply.respond(&request_id, warnings))
+}
+
+/// Read a request, and see what is to be done for it, with what, and at which moment.
+async fn look_at(
+    http: &HttpRequest,
+    payload: web::Payload,
+    engine: &Arc<Engine>,
+    bodies: &Bodies,
+) -> Result<(Access, Timestamp, Box<Planned>), Error> {
     let head = Head::read(http)?;
     let access = engine.access()?;
     let body = match head.operation {
@@ -63,10 +78,10 @@ async fn answer(
     let now = engine.now();
     engine.time.observe(now);
     let looked = |spent: Option<&Token>| engine.store.read(now, |tx| look(tx, engine, &access, &head, &sent, spent));
-    let seen = match looked(None)? {
+    let planned = match looked(None)? {
         Seen::Planned(planned) => planned,
         Seen::LimitedUses(caller) => {
-            let caller = spend_use(engine, &access, now, *caller).await?;
+            let caller = Box::pin(spend_use(engine, &access, now, *caller)).await?;
             match looked(Some(&caller))? {
                 Seen::Planned(planned) => {
                     Box::new(Planned { recheck: Recheck { token: None, ..planned.recheck }, ..*planned })
@@ -75,10 +90,7 @@ async fn answer(
             }
         }
     };
-    let request_id = engine.entropy.uuid().to_string();
-    let done = carry_out(engine, &access, now, seen.plan, seen.recheck).await;
-    let reply = done.map_err(|error| if seen.open { error.plain() } else { error })?;
-    Ok(reply.respond(&request_id, seen.warnings))
+    Ok((access, now, planned))
 }
 
 /// What a look at a request comes to.
@@ -236,10 +248,9 @@ async fn carry_out(
     engine: &Arc<Engine>,
     access: &Access,
     now: Timestamp,
-    plan: Plan,
+    mut plan: Plan,
     recheck: Recheck,
 ) -> Result<Reply, Error> {
-    let mut plan = plan;
     loop {
         plan = match plan {
             Plan::Reply(reply) => return Ok(reply),
@@ -286,4 +297,19 @@ async fn write(
 /// A path of no API.
 pub(super) async fn unknown() -> HttpResponse {
     Error::silent(StatusCode::NOT_FOUND).respond()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, C, D, F: Future>(_: impl FnOnce(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn what_each_request_has_allocated_stays_small() {
+        // With what surrounds it, less than the 1 032 bytes that allocators hand out of a thread's own store.
+        assert!(size_of_future(serve) < 900);
+    }
 }

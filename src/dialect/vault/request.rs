@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 
 use super::error::Error;
 use super::field::go_bool;
@@ -14,6 +14,11 @@ use crate::dialect::path::decode;
 use crate::engine::access::Capability;
 use crate::engine::requirements::Offer;
 use crate::secret::Secret;
+
+/// The namespace that a request is about.
+pub(super) static NAMESPACE: HeaderName = HeaderName::from_static("x-vault-namespace");
+static TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
+static WRAP_TTL: HeaderName = HeaderName::from_static("x-vault-wrap-ttl");
 
 /// The head of a request, checked.
 pub(super) struct Head {
@@ -43,8 +48,8 @@ impl Head {
         let mut query: Vec<(String, String)> =
             form_urlencoded::parse(http.query_string().as_bytes()).into_owned().collect();
         let operation = operation(http, &mut query)?;
-        let namespace = header(http, "X-Vault-Namespace").unwrap_or_default().to_owned();
-        let content_type = http.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let namespace = header(http, &NAMESPACE).unwrap_or_default().to_owned();
+        let content_type = header(http, &CONTENT_TYPE).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if operation == Capability::Patch && media_type != "application/merge-patch+json" {
             return Err(match media_type {
@@ -66,7 +71,7 @@ impl Head {
     }
 }
 
-pub(super) fn header<'a>(http: &'a HttpRequest, name: &str) -> Option<&'a str> {
+fn header<'a>(http: &'a HttpRequest, name: &HeaderName) -> Option<&'a str> {
     http.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
@@ -76,7 +81,7 @@ const LONGEST_WRAP_SECS: i64 = i32::MAX as i64;
 /// For how long the reply is to wait, wrapped. A part of a second is a whole one: who asks for wrapping never gets the reply in the open.
 fn wrap_ttl(http: &HttpRequest) -> Result<Option<Duration>, Error> {
     let fault = |why: &str| Error::bad_request(format!("error parsing X-Vault-Wrap-TTL header: {why}"));
-    let Some(value) = http.headers().get("X-Vault-Wrap-TTL") else { return Ok(None) };
+    let Some(value) = http.headers().get(&WRAP_TTL) else { return Ok(None) };
     let asked = value.to_str().map_err(|_| fault("time: invalid duration"))?;
     let seconds = duration::parse(asked).map_err(|why| fault(&why.to_string()))?;
     if seconds < 0 || asked.starts_with('-') {
@@ -139,9 +144,9 @@ fn path(http: &HttpRequest, operation: Capability) -> Result<String, Error> {
 }
 
 fn token(http: &HttpRequest) -> Option<Secret<String>> {
-    let own = header(http, "X-Vault-Token").filter(|token| !token.is_empty());
+    let own = header(http, &TOKEN).filter(|token| !token.is_empty());
     let bearer = || {
-        let value = http.headers().get(AUTHORIZATION)?.to_str().ok()?;
+        let value = header(http, &AUTHORIZATION)?;
         value.strip_prefix("Bearer ").map(str::trim).filter(|token| !token.is_empty())
     };
     own.or_else(bearer).map(|token| Secret::new(token.to_owned()))

@@ -22,6 +22,8 @@ pub(super) struct Route {
     /// The path's pattern: literal segments, `{name}` for any one, `{name:id}` for a lower-case UUID, `{name:word}` for letters, digits, `_` and,
     /// inside, `-` and `.`, and `{name*}` for all that is left. In the table of a mount's kind it begins behind the mount's path.
     pub(super) pattern: &'static str,
+    /// What a path that fits begins with: the pattern, up to where it captures.
+    literal: &'static str,
     /// What it captures even where it is absent: then as an empty text, which wins over what the body says.
     pub(super) absent: &'static [&'static str],
     /// The parameters it takes.
@@ -46,7 +48,14 @@ impl Route {
         handlers: &'static [(Capability, Handler)],
     ) -> Self {
         let (wording, door) = (Wording::Field, Door::Token);
-        Self { pattern, absent: &[], fields, wording, anything: false, door, exists: None, handlers }
+        let literal = literal(pattern);
+        Self { pattern, literal, absent: &[], fields, wording, anything: false, door, exists: None, handlers }
+    }
+
+    /// What it captures of `path`, if that fits.
+    fn captures(&self, path: &str) -> Option<Captures> {
+        // Most patterns part from most paths before they capture anything.
+        if path.starts_with(self.literal) { capture(self.pattern, path) } else { None }
     }
 
     /// The same, capturing these too.
@@ -79,6 +88,16 @@ impl Route {
     pub(super) const fn anything(self) -> Self {
         Self { anything: true, ..self }
     }
+}
+
+const fn literal(pattern: &'static str) -> &'static str {
+    let bytes = pattern.as_bytes();
+    let mut end = 0;
+    #[expect(clippy::indexing_slicing, reason = "it is below the length")]
+    while end < bytes.len() && bytes[end] != b'{' {
+        end += 1;
+    }
+    pattern.split_at(end).0
 }
 
 /// Whom a route lets in.
@@ -210,7 +229,7 @@ pub(super) enum Found {
 pub(super) fn find(table: impl IntoIterator<Item = &'static Route>, operation: Capability, path: &str) -> Found {
     let mut found = Found::Nothing;
     for route in table {
-        let Some(mut captures) = capture(route.pattern, path) else { continue };
+        let Some(mut captures) = route.captures(path) else { continue };
         if let Some((_, handler)) = route.handlers.iter().find(|(can, _)| *can == operation) {
             captures.extend(route.absent.iter().map(|name| (*name, String::new())));
             return Found::Handler(route, *handler, captures);
@@ -226,15 +245,10 @@ pub(super) fn find(table: impl IntoIterator<Item = &'static Route>, operation: C
 pub(super) fn door(table: impl IntoIterator<Item = &'static Route>, path: &str) -> Door {
     // Few routes have another door than a token: only their patterns are tried on each request.
     let mut others = table.into_iter().filter(|route| route.door != Door::Token);
-    others.find(|route| capture(route.pattern, path).is_some()).map_or(Door::Token, |route| route.door)
+    others.find(|route| route.captures(path).is_some()).map_or(Door::Token, |route| route.door)
 }
 
 fn capture(pattern: &'static str, path: &str) -> Option<Captures> {
-    // Most patterns part from most paths before they capture anything.
-    let (literal, _) = pattern.split_once('{').unwrap_or((pattern, ""));
-    if !path.starts_with(literal) {
-        return None;
-    }
     let mut captures = Vec::new();
     let mut rest = Some(path);
     for expected in pattern.split('/') {
