@@ -24,7 +24,7 @@ use crate::secret::Secret;
 use crate::storage::tables::paces::PACES;
 use crate::storage::tables::web_authn::REGISTRATIONS;
 use crate::storage::tables::{
-    CHALLENGES, CONTACTS, ENROLMENTS, SPENT, challenge_key, contact_key, spent_id, spent_key,
+    CHALLENGES, CONTACTS, ENROLMENTS, SPENT, challenge_key, contact_key, enrolment_key, spent_id, spent_key,
 };
 use crate::storage::{Record, Tx};
 use crate::time::Timestamp;
@@ -139,7 +139,7 @@ impl Finding {
 pub(super) fn find(
     tx: &mut dyn Tx,
     access: &Access,
-    enrolment: &Enrolment,
+    (key, enrolment): (BlindKey, &Enrolment),
     bound: &Bound,
     asked: &Asked<'_>,
 ) -> Result<Sought, Error> {
@@ -150,7 +150,7 @@ pub(super) fn find(
                 Found::Wrong => Finding::Wrong(None),
                 Found::Right { step, present } => Finding::Right(Claim::Step {
                     number: bound.number,
-                    key: spent_key(access, &enrolment.entity, &enrolment.method, bound.number),
+                    key: spent_key(access, key, bound.number),
                     step,
                     present,
                     parameters: authenticator.parameters.clone(),
@@ -483,10 +483,10 @@ pub(super) fn count_try(tx: &mut dyn Tx, access: &Access, slot: BlindKey) -> Res
 /// Take the spent steps of `enrolment` to the keys they go by once `to` has it.
 pub(super) fn carry_over(tx: &mut dyn Tx, access: &Access, enrolment: &Enrolment, to: &EntityId) -> Result<(), Error> {
     let now = tx.now();
+    let [from, to] = [&enrolment.entity, to].map(|entity| enrolment_key(access, entity, &enrolment.method));
     for bound in &enrolment.authenticators {
         let Authenticator::Totp(totp::Authenticator { parameters, .. }) = &bound.authenticator else { continue };
-        let old = spent_key(access, &enrolment.entity, &enrolment.method, bound.number);
-        let new = spent_key(access, to, &enrolment.method, bound.number);
+        let [old, new] = [from, to].map(|key| spent_key(access, key, bound.number));
         let last = totp::step_at(now.plus(GRACE), parameters.period_secs).forward(parameters.skew.into());
         let mut step = totp::step_at(now.minus(GRACE), parameters.period_secs);
         while step <= last {

@@ -39,7 +39,7 @@ pub fn still_good(tx: &mut dyn Tx, access: &Access, key: BlindKey) -> Result<boo
 
 /// `token`, if it is good. Where its entity was merged into another since, it speaks for that one.
 ///
-/// Every table that is read here is one of authority: see [`Tx::authority`].
+/// Every table that is read here is a marked one: see [`Tx::mark`].
 fn good(tx: &mut dyn Tx, access: &Access, mut token: Token) -> Result<Option<Token>, Error> {
     if !namespaces::exists(tx, access, &token.scope.id)? {
         return Ok(None);

@@ -240,7 +240,7 @@ pub fn evaluate(tx: &mut dyn Tx, access: &Access, question: &Question) -> Result
     let form = method.as_ref().and_then(|method| method.settings.code_form());
     let asked = Asked { passcode: &question.passcode, asker: question.asker, terms: question.terms, form };
     let sought = match &enrolment {
-        Some(enrolment) => find(tx, access, enrolment, &asked)?,
+        Some(enrolment) => find(tx, access, key, enrolment, &asked)?,
         None => Sought::Found(proofs::decoy(access, method.as_ref(), &question.passcode, tx.now())),
     };
     let enrolled = enrolment.is_some();
@@ -289,8 +289,9 @@ pub(super) fn evaluate_at_hand(
     enrolment: &Enrolment,
     asked: &Asked<'_>,
 ) -> Result<Evaluated, Error> {
-    let sought = find(tx, access, enrolment, asked)?;
-    Ok(sought.evaluated(|finding| at_hand(access, method, &enrolment.entity, asked.terms, finding)))
+    let key = enrolment_key(access, &enrolment.entity, &method.id);
+    let sought = find(tx, access, key, enrolment, asked)?;
+    Ok(sought.evaluated(|finding| at_hand(key, method, &enrolment.entity, asked.terms, finding)))
 }
 
 /// An answer to a registration of `entity` under `method`, to be finished and settled as one that proves it.
@@ -300,12 +301,12 @@ pub(super) fn registration_at_hand(
     entity: &EntityId,
     check: registrations::Check,
 ) -> SlowCheck {
-    let evaluation = at_hand(access, method, entity, Terms::default(), Finding::Wrong(None));
+    let key = enrolment_key(access, entity, &method.id);
+    let evaluation = at_hand(key, method, entity, Terms::default(), Finding::Wrong(None));
     SlowCheck { evaluation, work: Work::Registration(Box::new(check)) }
 }
 
-fn at_hand(access: &Access, method: &Method, entity: &EntityId, terms: Terms, finding: Finding) -> Evaluation {
-    let key = enrolment_key(access, entity, &method.id);
+fn at_hand(key: BlindKey, method: &Method, entity: &EntityId, terms: Terms, finding: Finding) -> Evaluation {
     Evaluation {
         key,
         guard: terms.guard.unwrap_or(key),
@@ -318,12 +319,18 @@ fn at_hand(access: &Access, method: &Method, entity: &EntityId, terms: Terms, fi
     }
 }
 
-/// Try an answer on every authenticator that may answer, whether or not an earlier one took it.
-fn find(tx: &mut dyn Tx, access: &Access, enrolment: &Enrolment, asked: &Asked<'_>) -> Result<Sought, Error> {
+/// Try an answer on every authenticator of the enrolment called `key` that may answer, whether or not an earlier one took it.
+fn find(
+    tx: &mut dyn Tx,
+    access: &Access,
+    key: BlindKey,
+    enrolment: &Enrolment,
+    asked: &Asked<'_>,
+) -> Result<Sought, Error> {
     let now = tx.now();
     let mut finding = Finding::Malformed;
     for bound in enrolment.authenticators.iter().filter(|bound| asked.terms.purpose.takes(bound, now)) {
-        match proofs::find(tx, access, enrolment, bound, asked)? {
+        match proofs::find(tx, access, (key, enrolment), bound, asked)? {
             Sought::Found(found) => finding = finding.or(found),
             // It names the one authenticator that it is an answer of.
             slow @ Sought::Slow(_) => return Ok(slow),

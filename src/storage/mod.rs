@@ -24,8 +24,8 @@ pub struct Schema {
     pub indexes: &'static [Index],
     /// How its records end.
     pub expiry: Expiry,
-    /// Whether its records decide if a caller's token is good: see [`Tx::authority`].
-    pub authority: bool,
+    /// Whether writes to it move the mark: see [`Tx::mark`]. For what many requests read and few write: who somebody is and what they may.
+    pub marked: bool,
 }
 
 /// A way to find records other than by their id.
@@ -77,10 +77,10 @@ pub trait Tx {
     /// The moment the job runs at, by which expiry is judged.
     fn now(&self) -> Timestamp;
 
-    /// A mark of all that tokens are good by. While two transactions see the same mark, every table with [`Schema::authority`] is the same in
-    /// both, so that what was found out in the one holds in the other at the same moment. `None` where the backend cannot tell: then nothing
-    /// is known, and everything is read again.
-    fn authority(&self) -> Option<u64>;
+    /// A mark of the tables with [`Schema::marked`]. While two transactions see the same mark, these tables are the same in both, so that what
+    /// was read or found out in the one holds in the other at the same moment. No two stores share one. `None` where the backend cannot tell:
+    /// then nothing is known, and everything is read again.
+    fn mark(&self) -> Option<u64>;
 
     /// The record with this id.
     fn get(&mut self, table: &'static Schema, id: &[u8]) -> Result<Option<Record>, Error>;

@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -74,8 +75,18 @@ enum Readers {
 /// The connection that writes.
 struct Main {
     connection: Connection,
-    /// How often something was written to a table of authority, kept or undone.
-    authority: u64,
+    /// What [`Tx::mark`] is: it goes up with each write to a marked table, and again when such a write is undone.
+    mark: u64,
+}
+
+/// So many writes to marked tables have marks of their own, for each store of this process.
+const MARKS: u64 = 1 << 40;
+
+impl Main {
+    fn new(connection: Connection) -> Self {
+        static STORES: AtomicU64 = AtomicU64::new(0);
+        Self { connection, mark: STORES.fetch_add(1, Ordering::Relaxed) * MARKS }
+    }
 }
 
 impl Sqlite {
@@ -104,8 +115,9 @@ impl Sqlite {
         }));
         prepare(&connection)?;
         create_tables(&connection, &catalogue)?;
-        let readers = Readers::File(Arc::new(snapshots::Readers::new(path)));
-        let main = Arc::new(Mutex::new(Main { connection, authority: 0 }));
+        let main = Main::new(connection);
+        let readers = Readers::File(Arc::new(snapshots::Readers::new(path, main.mark)));
+        let main = Arc::new(Mutex::new(main));
         Self::start(main, readers, catalogue, options, Some(lock))
     }
 
@@ -118,7 +130,7 @@ impl Sqlite {
         let connection = Connection::open_in_memory()?;
         prepare(&connection)?;
         create_tables(&connection, &catalogue)?;
-        let main = Arc::new(Mutex::new(Main { connection, authority: 0 }));
+        let main = Arc::new(Mutex::new(Main::new(connection)));
         Self::start(Arc::clone(&main), Readers::Memory(main), catalogue, options, None)
     }
 
@@ -152,8 +164,8 @@ impl Drop for Sqlite {
 
 impl Store for Sqlite {
     fn read_job(&self, now: Timestamp, job: &mut dyn FnMut(&mut dyn Tx)) -> Result<(), Error> {
-        let mut read = |connection: &Connection, authority: u64| {
-            let mut tx = SqliteTx::new(connection, &self.catalogue, now, authority, Access::Read);
+        let mut read = |connection: &Connection, mark: Option<u64>| {
+            let mut tx = SqliteTx::new(connection, &self.catalogue, now, mark, Access::Read);
             catch_unwind(AssertUnwindSafe(|| job(&mut tx))).map_err(|_| Error::Panicked)
         };
         match &self.readers {
@@ -161,7 +173,7 @@ impl Store for Sqlite {
             Readers::Memory(main) => {
                 // Nobody writes to it while we hold it.
                 let main = locked(main);
-                read(&main.connection, main.authority)
+                read(&main.connection, Some(main.mark))
             }
         }
     }
@@ -251,15 +263,15 @@ fn create_tables(connection: &Connection, catalogue: &Catalogue) -> Result<(), E
 /// Jobs hardly ever fail, so they run bare at first. Should one that has written fail all the same, the whole batch is undone and run again,
 /// each job in a savepoint of its own, and only those that fail are undone. The snapshots that wait are ended before anybody is told.
 fn carry_out(main: &mut Main, catalogue: &Catalogue, mut batch: Vec<Waiting>, snapshots: Option<&snapshots::Readers>) {
-    let outcomes = match run_all(main, catalogue, &mut batch, Isolation::None) {
+    let outcomes = match run_all(main, catalogue, &mut batch, Isolation::None, snapshots) {
         Ran::Together(outcomes) => outcomes,
-        Ran::Torn => match run_all(main, catalogue, &mut batch, Isolation::Savepoints) {
+        Ran::Torn => match run_all(main, catalogue, &mut batch, Isolation::Savepoints, snapshots) {
             Ran::Together(outcomes) => outcomes,
             Ran::Torn => Vec::new(),
         },
     };
     if let Some(snapshots) = snapshots {
-        snapshots.renew(main.authority);
+        snapshots.renew(main.mark);
     }
     let mut outcomes = outcomes.into_iter();
     for Waiting { job, .. } in batch {
@@ -280,7 +292,7 @@ fn fold(main: &Main, snapshots: &snapshots::Readers) {
         // What is committed lies in the log all the same; it is tried again after the next commit.
         tracing::warn!(error = &error as &dyn std::error::Error, "the log could not be folded into the file");
     }
-    snapshots.renew(main.authority);
+    snapshots.renew(main.mark);
 }
 
 /// Whether jobs of a batch are kept apart.
@@ -298,18 +310,27 @@ enum Ran {
     Torn,
 }
 
-fn run_all(main: &mut Main, catalogue: &Catalogue, batch: &mut [Waiting], isolation: Isolation) -> Ran {
-    let Main { connection, authority } = main;
+fn run_all(
+    main: &mut Main,
+    catalogue: &Catalogue,
+    batch: &mut [Waiting],
+    isolation: Isolation,
+    snapshots: Option<&snapshots::Readers>,
+) -> Ran {
+    let Main { connection, mark } = main;
     let mut outcomes = Vec::with_capacity(batch.len());
     let begun = execute(connection, "BEGIN IMMEDIATE");
     let whole = begun.is_ok()
         && batch.iter_mut().all(|Waiting { now, job }| {
-            let outcome = run_one(connection, catalogue, *now, authority, job.as_mut(), isolation);
+            let outcome = run_one(connection, catalogue, *now, mark, job.as_mut(), isolation);
             // SQLite itself rolls everything back when the disk is full or fails.
             let goes_on = outcome.is_some() && !connection.is_autocommit();
             outcomes.extend(outcome);
             goes_on
         });
+    if let Some(snapshots) = snapshots {
+        snapshots.will_be(*mark);
+    }
     if whole && execute(connection, "COMMIT").is_ok() {
         return Ran::Together(outcomes);
     }
@@ -317,6 +338,7 @@ fn run_all(main: &mut Main, catalogue: &Catalogue, batch: &mut [Waiting], isolat
         // The connection must not stay inside a transaction; if even this fails, the next beginning will tell.
         drop(execute(connection, "ROLLBACK"));
     }
+    *mark += 1;
     Ran::Torn
 }
 
@@ -325,15 +347,16 @@ fn run_one(
     connection: &Connection,
     catalogue: &Catalogue,
     now: Timestamp,
-    authority: &mut u64,
+    mark: &mut u64,
     job: &mut dyn Job,
     isolation: Isolation,
 ) -> Option<Result<(), Error>> {
-    let mut tx = SqliteTx::new(connection, catalogue, now, *authority, Access::Write(isolation));
+    let before = *mark;
+    let mut tx = SqliteTx::new(connection, catalogue, now, Some(before), Access::Write(isolation));
     let ran = catch_unwind(AssertUnwindSafe(|| job.run(&mut tx)));
-    *authority = tx.authority;
-    let SqliteTx { wrote, failed, .. } = tx;
+    let SqliteTx { wrote, failed, mark: after, .. } = tx;
     let keep = !failed && matches!(ran, Ok(Decision::Commit));
+    *mark = after.unwrap_or(before) + u64::from(!keep && after != Some(before));
     if wrote && !keep && isolation == Isolation::None {
         return None;
     }
@@ -367,8 +390,8 @@ struct SqliteTx<'a> {
     connection: &'a Connection,
     catalogue: &'a Catalogue,
     now: Timestamp,
-    /// [`Main::authority`] as it was committed before the snapshot was taken, or as it is now in a job that writes.
-    authority: u64,
+    /// [`Main::mark`] as it was committed before the snapshot was taken, if that is known, or as it is now in a job that writes.
+    mark: Option<u64>,
     access: Access,
     /// Whether the job has written. Its savepoint is set at its first write.
     wrote: bool,
@@ -381,10 +404,10 @@ impl<'a> SqliteTx<'a> {
         connection: &'a Connection,
         catalogue: &'a Catalogue,
         now: Timestamp,
-        authority: u64,
+        mark: Option<u64>,
         access: Access,
     ) -> Self {
-        Self { connection, catalogue, now, authority, access, wrote: false, failed: false }
+        Self { connection, catalogue, now, mark, access, wrote: false, failed: false }
     }
 
     fn statement(&self, sql: &str) -> Result<CachedStatement<'a>, Error> {
@@ -398,7 +421,7 @@ impl<'a> SqliteTx<'a> {
             execute(self.connection, "SAVEPOINT job")?;
         }
         self.wrote = true;
-        self.authority += u64::from(table.schema.authority);
+        self.mark = self.mark.map(|mark| mark + u64::from(table.schema.marked));
         let result = write(self);
         self.failed |= matches!(result, Err(Error::Backend(_)));
         result
@@ -453,8 +476,8 @@ impl Tx for SqliteTx<'_> {
         self.now
     }
 
-    fn authority(&self) -> Option<u64> {
-        Some(self.authority)
+    fn mark(&self) -> Option<u64> {
+        self.mark
     }
 
     fn get(&mut self, table: &'static Schema, id: &[u8]) -> Result<Option<Record>, Error> {

@@ -39,7 +39,7 @@ pub trait Stored: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const VERSION: u32 = 1;
     /// How its body is written.
     const FORM: Form = Form::Json;
-    /// Whether a few of them are read by almost every request, so that it pays to remember what they were opened to.
+    /// Whether a few of them are read by almost every request, so that it pays to remember them: see [`Opened`](crate::seal::Opened).
     const HOT: bool = false;
 
     /// What its record is called.
@@ -95,7 +95,11 @@ impl<T: Stored> Table<T> {
 
     /// The noun called `key`.
     pub fn get(&self, tx: &mut dyn Tx, access: &Access, key: BlindKey) -> Result<Option<T>, Error> {
-        tx.get(T::SCHEMA, key.as_ref())?.map(|record| open(access, &record)).transpose()
+        if let Some(noun) = known_unread(tx, access, key) {
+            return Ok(Some(noun));
+        }
+        let found = tx.get(T::SCHEMA, key.as_ref())?;
+        found.map(|record| open(tx, access, &record)).transpose()
     }
 
     /// Whether there is one called `key`.
@@ -133,13 +137,14 @@ impl<T: Stored> Table<T> {
 
     /// Any one of them.
     pub fn first(&self, tx: &mut dyn Tx, access: &Access) -> Result<Option<T>, Error> {
-        tx.scan(T::SCHEMA, &[], 1)?.first().map(|record| open(access, record)).transpose()
+        let found = tx.scan(T::SCHEMA, &[], 1)?;
+        found.first().map(|record| open(tx, access, record)).transpose()
     }
 
     /// The first one under `key` in the index at place `index`: the only one, if the index is unique.
     pub fn find_one(&self, tx: &mut dyn Tx, access: &Access, index: usize, key: BlindKey) -> Result<Option<T>, Error> {
         let found = tx.find(T::SCHEMA, index, key.as_ref(), &[], 1)?;
-        found.first().map(|record| open(access, record)).transpose()
+        found.first().map(|record| open(tx, access, record)).transpose()
     }
 
     /// At most `limit` of those under `key` in the index at place `index`.
@@ -152,7 +157,7 @@ impl<T: Stored> Table<T> {
         limit: usize,
     ) -> Result<Vec<T>, Error> {
         let found = tx.find(T::SCHEMA, index, key.as_ref(), &[], limit)?;
-        found.iter().map(|record| open(access, record)).collect()
+        found.iter().map(|record| open(tx, access, record)).collect()
     }
 
     /// All those under `key` in the index at place `index`, however many.
@@ -162,7 +167,7 @@ impl<T: Stored> Table<T> {
         loop {
             let page = tx.find(T::SCHEMA, index, key.as_ref(), &after, PAGE)?;
             for record in &page {
-                found.push(open(access, record)?);
+                found.push(open(tx, access, record)?);
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => after.clone_from(&last.id),
@@ -178,16 +183,28 @@ impl<T: Stored> Default for Table<T> {
     }
 }
 
-fn open<T: Stored>(access: &Access, record: &Record) -> Result<T, Error> {
+/// The mark that says whether a table of nouns has changed, where they are remembered and there is one.
+fn mark_of<T: Stored>(tx: &dyn Tx) -> Option<u64> {
+    if T::HOT && T::SCHEMA.marked { tx.mark() } else { None }
+}
+
+/// The noun called `key`, if it was read before and nothing can have changed it since.
+fn known_unread<T: Stored>(tx: &dyn Tx, access: &Access, key: BlindKey) -> Option<T> {
+    let noun = access.keys.opened.current::<T>(T::SCHEMA.name, key.as_ref(), mark_of::<T>(tx)?)?;
+    let lives = noun.expires_at().is_none_or(|end| tx.now() < end);
+    lives.then(|| T::clone(&noun))
+}
+
+fn open<T: Stored>(tx: &dyn Tx, access: &Access, record: &Record) -> Result<T, Error> {
     if !T::HOT {
         return open_anew(access, record);
     }
-    let (opened, table) = (&access.keys.opened, T::SCHEMA.name);
-    if let Some(noun) = opened.recall::<T>(table, &record.id, &record.body) {
+    let (opened, table, mark) = (&access.keys.opened, T::SCHEMA.name, mark_of::<T>(tx));
+    if let Some(noun) = opened.recall::<T>(table, &record.id, &record.body, mark) {
         return Ok(T::clone(&noun));
     }
     let noun: T = open_anew(access, record)?;
-    opened.remember(table, &record.id, &record.body, Arc::new(noun.clone()));
+    opened.remember(table, &record.id, &record.body, mark, Arc::new(noun.clone()));
     Ok(noun)
 }
 

@@ -80,14 +80,14 @@ pub const ALL: &[&Schema] = &[
 ];
 
 /// The wrapped keyring: the one table whose bodies are not sealed by the keyring, because it is in them.
-pub static SEAL: Schema = Schema { name: "seal", indexes: &[], expiry: Expiry::Never, authority: false };
+pub static SEAL: Schema = Schema { name: "seal", indexes: &[], expiry: Expiry::Never, marked: false };
 
-static CLOCK: Schema = Schema { name: "clock", indexes: &[], expiry: Expiry::Never, authority: false };
-static GUARD: Schema = Schema { name: "guard", indexes: &[], expiry: Expiry::Column, authority: false };
-static PURGE: Schema = Schema { name: "purge", indexes: &[], expiry: Expiry::Never, authority: false };
+static CLOCK: Schema = Schema { name: "clock", indexes: &[], expiry: Expiry::Never, marked: false };
+static GUARD: Schema = Schema { name: "guard", indexes: &[], expiry: Expiry::Column, marked: false };
+static PURGE: Schema = Schema { name: "purge", indexes: &[], expiry: Expiry::Never, marked: false };
 
 /// Accepted time steps: [`spent_id`]s without a body. Rows of one moment lie together and go by range.
-pub static SPENT: Schema = Schema { name: "spent", indexes: &[], expiry: Expiry::IdPrefix, authority: false };
+pub static SPENT: Schema = Schema { name: "spent", indexes: &[], expiry: Expiry::IdPrefix, marked: false };
 
 /// What a spent step's record is called: the moment its codes stop being good, then whose it is.
 pub fn spent_id(window_end: Timestamp, enrolment: BlindKey) -> Vec<u8> {
@@ -102,7 +102,7 @@ static NAMESPACE: Schema = Schema {
     name: "namespace",
     indexes: &[Index { name: "id", unique: true }, Index { name: "parent", unique: false }],
     expiry: Expiry::Never,
-    authority: true,
+    marked: true,
 };
 /// The index of namespaces by id.
 pub const NAMESPACE_BY_ID: usize = 0;
@@ -126,6 +126,7 @@ pub fn namespace_parent_key(access: &Access, path: &str) -> BlindKey {
 
 impl Stored for Namespace {
     const SCHEMA: &'static Schema = &NAMESPACE;
+    const HOT: bool = true;
 
     fn key(&self, access: &Access) -> BlindKey {
         namespace_key(access, &self.scope.path)
@@ -145,7 +146,7 @@ static MOUNT: Schema = Schema {
     name: "mount",
     indexes: &[Index { name: "accessor", unique: true }, Index { name: "namespace", unique: false }],
     expiry: Expiry::Never,
-    authority: true,
+    marked: true,
 };
 /// The index of mounts by accessor.
 pub const MOUNT_BY_ACCESSOR: usize = 0;
@@ -169,6 +170,7 @@ pub fn mount_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKey
 
 impl Stored for Mount {
     const SCHEMA: &'static Schema = &MOUNT;
+    const HOT: bool = true;
 
     fn key(&self, access: &Access) -> BlindKey {
         mount_key(access, &self.scope.id, &self.path)
@@ -193,7 +195,7 @@ static ENTITY: Schema = Schema {
         Index { name: "anywhere", unique: false },
     ],
     expiry: Expiry::Never,
-    authority: true,
+    marked: true,
 };
 /// The index of entities by namespace and name, without regard to case.
 pub const ENTITY_BY_NAME: usize = 0;
@@ -258,7 +260,7 @@ static ALIAS: Schema = Schema {
         Index { name: "mount", unique: false },
     ],
     expiry: Expiry::Never,
-    authority: false,
+    marked: false,
 };
 /// The index of aliases by mount and name, without regard to case.
 pub const ALIAS_BY_NAME: usize = 0;
@@ -324,7 +326,7 @@ static GROUP: Schema = Schema {
         Index { name: "alias_name", unique: true },
     ],
     expiry: Expiry::Never,
-    authority: false,
+    marked: false,
 };
 /// The index of groups by namespace and name, without regard to case.
 pub const GROUP_BY_NAME: usize = 0;
@@ -406,7 +408,7 @@ static METHOD: Schema = Schema {
         Index { name: "default", unique: true },
     ],
     expiry: Expiry::Never,
-    authority: false,
+    marked: true,
 };
 /// The index of named methods by namespace and name.
 pub const METHOD_BY_NAME: usize = 0;
@@ -467,7 +469,7 @@ static ENROLMENT: Schema = Schema {
         Index { name: "credential", unique: true },
     ],
     expiry: Expiry::Never,
-    authority: false,
+    marked: false,
 };
 /// The index of enrolments by entity.
 pub const ENROLMENT_BY_ENTITY: usize = 0;
@@ -512,17 +514,20 @@ impl Stored for Enrolment {
     }
 }
 
-/// What the accepted steps of an enrolment's authenticator go by: the first one's, by the enrolment's own key.
-pub fn spent_key(access: &Access, entity: &EntityId, method: &MethodId, number: u32) -> BlindKey {
+/// What the accepted steps of an authenticator of the enrolment called `enrolment` go by: the first one's, by the enrolment's own key.
+pub fn spent_key(access: &Access, enrolment: BlindKey, number: u32) -> BlindKey {
     match number {
-        0 => enrolment_key(access, entity, method),
-        number => access.blind("authenticator", &[entity.as_str(), method.as_str(), &number.to_string()]),
+        0 => enrolment,
+        number => {
+            let enrolment = data_encoding::HEXLOWER.encode(enrolment.as_ref());
+            access.blind("authenticator", &[&enrolment, &number.to_string()])
+        }
     }
 }
 
 /// Challenges, each called by who asked whom under which method.
 pub const CHALLENGES: Table<Challenge> = Table::new();
-static CHALLENGE: Schema = Schema { name: "challenge", indexes: &[], expiry: Expiry::Column, authority: false };
+static CHALLENGE: Schema = Schema { name: "challenge", indexes: &[], expiry: Expiry::Column, marked: false };
 
 /// What the challenge that `asker` poses to `entity` under `method` is called.
 pub fn challenge_key(access: &Access, asker: Asker, entity: &EntityId, method: &MethodId) -> BlindKey {
@@ -549,7 +554,7 @@ impl Stored for Challenge {
 
 /// Contact points of entities, one for each channel.
 pub const CONTACTS: Table<Contact> = Table::new();
-static CONTACT: Schema = Schema { name: "contact", indexes: &[], expiry: Expiry::Never, authority: false };
+static CONTACT: Schema = Schema { name: "contact", indexes: &[], expiry: Expiry::Never, marked: false };
 
 /// What the contact point of `entity` over `channel` is called.
 pub fn contact_key(access: &Access, entity: &EntityId, channel: Channel) -> BlindKey {
@@ -567,7 +572,7 @@ impl Stored for Contact {
 /// The outbox: messages on their way.
 pub const MESSAGES: Table<Message> = Table::new();
 /// The outbox's records.
-pub static MESSAGE: Schema = Schema { name: "message", indexes: &[], expiry: Expiry::Column, authority: false };
+pub static MESSAGE: Schema = Schema { name: "message", indexes: &[], expiry: Expiry::Column, marked: false };
 
 /// What the message `id` is called.
 pub fn message_key(access: &Access, id: &str) -> BlindKey {
@@ -624,7 +629,7 @@ static TOKEN: Schema = Schema {
         Index { name: "mount", unique: false },
     ],
     expiry: Expiry::Column,
-    authority: true,
+    marked: true,
 };
 /// The index of tokens by accessor.
 pub const TOKEN_BY_ACCESSOR: usize = 0;
@@ -731,7 +736,7 @@ static TOKEN_ROLE: Schema = Schema {
     name: "token_role",
     indexes: &[Index { name: "namespace", unique: false }],
     expiry: Expiry::Never,
-    authority: false,
+    marked: false,
 };
 /// The index of token roles by namespace.
 pub const TOKEN_ROLE_BY_NAMESPACE: usize = 0;
@@ -760,7 +765,7 @@ impl Stored for TokenRole {
 
 /// Wrapped replies, each called what its token is called.
 pub const WRAPPINGS: Table<Wrapping> = Table::new();
-static WRAPPING: Schema = Schema { name: "wrapping", indexes: &[], expiry: Expiry::Column, authority: false };
+static WRAPPING: Schema = Schema { name: "wrapping", indexes: &[], expiry: Expiry::Column, marked: false };
 
 impl Stored for Wrapping {
     const SCHEMA: &'static Schema = &WRAPPING;
@@ -776,7 +781,7 @@ impl Stored for Wrapping {
 
 /// Passwords of entities.
 pub const PASSWORDS: Table<Password> = Table::new();
-static PASSWORD: Schema = Schema { name: "password", indexes: &[], expiry: Expiry::Never, authority: false };
+static PASSWORD: Schema = Schema { name: "password", indexes: &[], expiry: Expiry::Never, marked: false };
 
 /// What the password of an entity is called.
 pub fn password_key(access: &Access, entity: &EntityId) -> BlindKey {
@@ -797,7 +802,7 @@ static USER: Schema = Schema {
     name: "login_user",
     indexes: &[Index { name: "mount", unique: false }],
     expiry: Expiry::Never,
-    authority: false,
+    marked: false,
 };
 /// The index of users by mount.
 pub const USER_BY_MOUNT: usize = 0;
@@ -830,7 +835,7 @@ static APP_ROLE: Schema = Schema {
     name: "app_role",
     indexes: &[Index { name: "role_id", unique: true }, Index { name: "mount", unique: false }],
     expiry: Expiry::Never,
-    authority: false,
+    marked: false,
 };
 /// The index of roles by mount and role id, without regard to case: a role id is also the name of an alias.
 pub const APP_ROLE_BY_ROLE_ID: usize = 0;
@@ -877,7 +882,7 @@ static SECRET_ID: Schema = Schema {
         Index { name: "mount", unique: false },
     ],
     expiry: Expiry::Column,
-    authority: false,
+    marked: false,
 };
 /// The index of secret ids by role and accessor.
 pub const SECRET_ID_BY_ACCESSOR: usize = 0;
@@ -932,7 +937,7 @@ static LOCKOUT: Schema = Schema {
     name: "lockout",
     indexes: &[Index { name: "namespace", unique: false }, Index { name: "mount", unique: false }],
     expiry: Expiry::Column,
-    authority: false,
+    marked: false,
 };
 /// The index of the lockouts of names that somebody has by namespace.
 pub const LOCKOUT_BY_NAMESPACE: usize = 0;
@@ -982,7 +987,7 @@ static ENFORCEMENT: Schema = Schema {
     name: "enforcement",
     indexes: &[Index { name: "namespace", unique: false }, Index { name: "method", unique: false }],
     expiry: Expiry::Never,
-    authority: false,
+    marked: false,
 };
 /// The index of enforcements by namespace.
 pub const ENFORCEMENT_BY_NAMESPACE: usize = 0;
@@ -1021,7 +1026,7 @@ impl Stored for Enforcement {
 
 /// Logins that wait for a second factor.
 pub const PENDING_LOGINS: Table<PendingLogin> = Table::new();
-static PENDING: Schema = Schema { name: "pending_login", indexes: &[], expiry: Expiry::Column, authority: false };
+static PENDING: Schema = Schema { name: "pending_login", indexes: &[], expiry: Expiry::Column, marked: false };
 
 /// What the pending login with this request id is called.
 pub fn pending_login_key(access: &Access, request_id: &str) -> BlindKey {
@@ -1046,7 +1051,7 @@ static POLICY: Schema = Schema {
     name: "policy",
     indexes: &[Index { name: "namespace", unique: false }],
     expiry: Expiry::Never,
-    authority: false,
+    marked: true,
 };
 /// The index of policies by namespace.
 pub const POLICY_BY_NAMESPACE: usize = 0;
@@ -1063,6 +1068,7 @@ pub fn policy_namespace_key(access: &Access, namespace: &NamespaceId) -> BlindKe
 
 impl Stored for Policy {
     const SCHEMA: &'static Schema = &POLICY;
+    const HOT: bool = true;
 
     fn key(&self, access: &Access) -> BlindKey {
         policy_key(access, &self.scope.id, &self.name)

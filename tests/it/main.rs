@@ -30,6 +30,7 @@ mod outbox;
 mod policies;
 mod pushes;
 mod recovery;
+mod remembering;
 mod scenarios;
 mod secrecy;
 mod stand_in;

@@ -10,14 +10,14 @@ use countersign::storage::sqlite::{Options, Sqlite};
 use countersign::storage::{Entry, Error, Expiry, Index, Pending, Record, Schema, Store, Tx};
 use countersign::time::Timestamp;
 
-static PLAIN: Schema = Schema { name: "plain", indexes: &[], expiry: Expiry::Never, authority: false };
+static PLAIN: Schema = Schema { name: "plain", indexes: &[], expiry: Expiry::Never, marked: false };
 static NAMED: Schema = Schema {
     name: "named",
     indexes: &[Index { name: "name", unique: true }, Index { name: "group", unique: false }],
     expiry: Expiry::Column,
-    authority: true,
+    marked: true,
 };
-static TIMED: Schema = Schema { name: "timed", indexes: &[], expiry: Expiry::IdPrefix, authority: false };
+static TIMED: Schema = Schema { name: "timed", indexes: &[], expiry: Expiry::IdPrefix, marked: false };
 static TABLES: &[&Schema] = &[&PLAIN, &NAMED, &TIMED];
 
 const NAME: usize = 0;
@@ -370,40 +370,40 @@ fn a_snapshot_does_not_change_while_others_write() {
 }
 
 #[test]
-fn a_mark_of_authority_tells_of_every_write_to_its_tables_and_of_no_other() {
+fn a_mark_tells_of_every_write_to_marked_tables_and_of_no_other() {
     each(|store| {
-        let seen = || store.read(NOW, |tx| Ok::<_, Error>(tx.authority().unwrap())).unwrap();
+        let seen = || store.read(NOW, |tx| Ok::<_, Error>(tx.mark().unwrap())).unwrap();
         let before = seen();
         write(store, NOW, |tx| tx.put(&PLAIN, &plain("a", "1"))).unwrap();
         assert_eq!(seen(), before);
         let in_between = write(store, NOW, |tx| {
-            let mine = tx.authority().unwrap();
+            let mine = tx.mark().unwrap();
             tx.put(&NAMED, &named("a", "x", "g"))?;
-            assert_ne!(tx.authority().unwrap(), mine);
+            assert_ne!(tx.mark().unwrap(), mine);
             Ok(mine)
         });
         assert_eq!(in_between.unwrap(), before);
         let after_put = seen();
         assert_ne!(after_put, before);
-        assert_eq!(write(store, NOW, |tx| Ok(tx.authority().unwrap())).unwrap(), after_put);
+        assert_eq!(write(store, NOW, |tx| Ok(tx.mark().unwrap())).unwrap(), after_put);
         write(store, NOW, |tx| tx.delete(&NAMED, b"a")).unwrap();
         assert!(![before, after_put].contains(&seen()));
     });
 }
 
 #[test]
-fn a_snapshot_keeps_its_mark_of_authority_while_others_write() {
+fn a_snapshot_keeps_its_mark_while_others_write() {
     let dir = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(&dir.path().join("a.db"), TABLES, Options::default()).unwrap());
     store
         .read(NOW, |tx| {
-            let mark = tx.authority();
+            let mark = tx.mark();
             assert!(tx.get(&NAMED, b"a")?.is_none());
             let later = write(&store, NOW, |tx| {
                 tx.put(&NAMED, &named("a", "x", "g"))?;
-                Ok(tx.authority())
+                Ok(tx.mark())
             })?;
-            assert_eq!(tx.authority(), mark);
+            assert_eq!(tx.mark(), mark);
             assert_ne!(later, mark);
             assert!(tx.get(&NAMED, b"a")?.is_none());
             Ok::<_, Error>(())

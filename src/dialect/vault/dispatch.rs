@@ -117,14 +117,14 @@ struct Recheck {
     token: Option<BlindKey>,
     /// An auth mount.
     mount: Option<Accessor>,
-    /// The mark of authority that both were found good under.
-    authority: Option<u64>,
+    /// The mark that both were found good under.
+    mark: Option<u64>,
 }
 
 impl Recheck {
     /// Whether what was leaned on is still there.
     fn holds(&self, tx: &mut dyn Tx, access: &Access) -> Result<bool, Error> {
-        if self.authority.is_some() && self.authority == tx.authority() {
+        if self.mark.is_some() && self.mark == tx.mark() {
             return Ok(true);
         }
         let token = self.token.map_or(Ok(true), |key| tokens::still_good(tx, access, key))?;
@@ -211,7 +211,7 @@ fn plan(call: &mut Call<'_>, routes: impl Iterator<Item = &'static Route>, path:
     let recheck = Recheck {
         token: call.caller.as_ref().map(|caller| caller.key),
         mount: call.mount.as_ref().map(|mount| mount.accessor.clone()),
-        authority: call.tx.authority(),
+        mark: call.tx.mark(),
     };
     let wrap = wrapping::ask(call);
     let plan = handler(call)?;
@@ -276,7 +276,7 @@ async fn carry_out(
 }
 
 /// Write, if the caller's token is still good at that place in the order of writes, and the mount still there: what comes after a revocation
-/// is refused. Where nothing of authority was written since the look, both are known to be as they were.
+/// is refused. While the mark is the one of the look, both are known to be as they were.
 async fn write(
     engine: &Arc<Engine>,
     access: &Access,

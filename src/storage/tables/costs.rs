@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 /// How many messages went on each budget.
 pub const TALLIES: Table<Tally> = Table::new();
-pub(super) static TALLY: Schema = Schema { name: "cost_tally", indexes: &[], expiry: Expiry::Column, authority: false };
+pub(super) static TALLY: Schema = Schema { name: "cost_tally", indexes: &[], expiry: Expiry::Column, marked: false };
 
 /// What the tally of `whom` on this budget is called.
 pub fn tally_key(access: &Access, budget: Budget, whom: &str) -> BlindKey {

@@ -33,7 +33,7 @@ pub static IDENTITY: Schema = Schema {
     name: "edge_identity",
     indexes: &[index("namespace", false), index("external_id", true), index("auth_policy", false)],
     expiry: Expiry::Never,
-    authority: false,
+    marked: false,
 };
 /// The index of identities by namespace.
 pub const IDENTITY_BY_NAMESPACE: usize = 0;
@@ -83,7 +83,7 @@ pub static AUTHENTICATOR: Schema = Schema {
     name: "edge_authenticator",
     indexes: &[index("namespace", false), index("username", true), index("entity", true)],
     expiry: Expiry::Never,
-    authority: false,
+    marked: false,
 };
 /// The index of authenticators by namespace.
 pub const AUTHENTICATOR_BY_NAMESPACE: usize = 0;
@@ -125,7 +125,7 @@ pub static API_SESSION: Schema = Schema {
     name: "edge_api_session",
     indexes: &[index("namespace", false), index("entity", false)],
     expiry: Expiry::Column,
-    authority: false,
+    marked: false,
 };
 /// The index of API sessions by namespace.
 pub const API_SESSION_BY_NAMESPACE: usize = 0;
@@ -163,7 +163,7 @@ pub static SERVICE_SESSION: Schema = Schema {
     name: "edge_service_session",
     indexes: &[index("api_session", false)],
     expiry: Expiry::Column,
-    authority: false,
+    marked: false,
 };
 /// The index of uses of services by API session.
 pub const SERVICE_SESSION_BY_API_SESSION: usize = 0;
@@ -232,7 +232,7 @@ macro_rules! named {
         pub static $schema: Schema = Schema {
             name: $name,
             indexes: &[index("namespace", false), index("name", true)],
-            expiry: Expiry::Never, authority: false,
+            expiry: Expiry::Never, marked: false,
         };
 
         impl Named for $noun {

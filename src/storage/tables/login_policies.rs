@@ -9,7 +9,7 @@ use crate::storage::{Expiry, Schema};
 /// Login policies.
 pub const LOGIN_POLICIES: Table<LoginPolicy> = Table::new();
 pub(super) static LOGIN_POLICY: Schema =
-    Schema { name: "login_policy", indexes: &[], expiry: Expiry::Never, authority: false };
+    Schema { name: "login_policy", indexes: &[], expiry: Expiry::Never, marked: true };
 
 /// What the login policy of `owner` is called.
 pub fn login_policy_key(access: &Access, owner: &Owner) -> BlindKey {
@@ -28,7 +28,7 @@ impl Stored for LoginPolicy {
 /// Lockout policies.
 pub const LOCKOUT_POLICIES: Table<LockoutPolicy> = Table::new();
 pub(super) static LOCKOUT_POLICY: Schema =
-    Schema { name: "lockout_policy", indexes: &[], expiry: Expiry::Never, authority: false };
+    Schema { name: "lockout_policy", indexes: &[], expiry: Expiry::Never, marked: true };
 
 /// What the lockout policy of `owner` is called.
 pub fn lockout_policy_key(access: &Access, owner: &Owner) -> BlindKey {

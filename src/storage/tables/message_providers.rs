@@ -11,7 +11,7 @@ pub(super) static MESSAGE_PROVIDER: Schema = Schema {
     name: "message_provider",
     indexes: &[Index { name: "channel", unique: false }, Index { name: "active", unique: true }],
     expiry: Expiry::Never,
-    authority: false,
+    marked: false,
 };
 /// The index of message providers by channel.
 pub const MESSAGE_PROVIDER_BY_CHANNEL: usize = 0;

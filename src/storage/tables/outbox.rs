@@ -5,7 +5,7 @@ use crate::storage::{Expiry, Record, Schema};
 use crate::time::Timestamp;
 
 /// When messages are due: [`Due::id`]s without a body.
-pub static DUE: Schema = Schema { name: "due", indexes: &[], expiry: Expiry::Never, authority: false };
+pub static DUE: Schema = Schema { name: "due", indexes: &[], expiry: Expiry::Never, marked: false };
 
 /// In which lane a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 /// Paces.
 pub const PACES: Table<Pace> = Table::new();
 /// The paces' records.
-pub static PACE: Schema = Schema { name: "pace", indexes: &[], expiry: Expiry::Column, authority: false };
+pub static PACE: Schema = Schema { name: "pace", indexes: &[], expiry: Expiry::Column, marked: false };
 
 /// A pause between two codes. It is over when the record is.
 #[derive(Debug, Clone, Serialize, Deserialize)]

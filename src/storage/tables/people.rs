@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// What is known of users, one record for each entity of which anything is.
 pub const PEOPLE: Table<Person> = Table::new();
-pub(super) static PERSON: Schema = Schema { name: "person", indexes: &[], expiry: Expiry::Never, authority: false };
+pub(super) static PERSON: Schema = Schema { name: "person", indexes: &[], expiry: Expiry::Never, marked: false };
 
 /// What the record of `entity` is called.
 pub fn person_key(access: &Access, entity: &EntityId) -> BlindKey {
@@ -37,12 +37,8 @@ impl Stored for Person {
 
 /// Verification codes.
 pub const CODES: Table<Code> = Table::new();
-pub(super) static CODE: Schema = Schema {
-    name: "code",
-    indexes: &[Index { name: "entity", unique: false }],
-    expiry: Expiry::Never,
-    authority: false,
-};
+pub(super) static CODE: Schema =
+    Schema { name: "code", indexes: &[Index { name: "entity", unique: false }], expiry: Expiry::Never, marked: false };
 
 /// The index of codes by whose they are.
 pub const CODE_BY_ENTITY: usize = 0;
@@ -80,7 +76,7 @@ pub(super) static SESSION: Schema = Schema {
         Index { name: "namespace", unique: false },
     ],
     expiry: Expiry::Column,
-    authority: false,
+    marked: false,
 };
 
 /// The index of sessions by their current token.

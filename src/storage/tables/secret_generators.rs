@@ -8,7 +8,7 @@ use crate::storage::{Expiry, Schema};
 /// Secret generators.
 pub const SECRET_GENERATORS: Table<SecretGenerator> = Table::new();
 pub(super) static SECRET_GENERATOR: Schema =
-    Schema { name: "secret_generator", indexes: &[], expiry: Expiry::Never, authority: false };
+    Schema { name: "secret_generator", indexes: &[], expiry: Expiry::Never, marked: true };
 
 /// What the generator for `purpose` is called.
 pub fn secret_generator_key(access: &Access, purpose: Purpose) -> BlindKey {

@@ -12,7 +12,7 @@ pub(super) static REGISTRATION: Schema = Schema {
     name: "registration",
     indexes: &[Index { name: "enrolment", unique: false }],
     expiry: Expiry::Column,
-    authority: false,
+    marked: false,
 };
 /// The index of registrations by what they are to become part of.
 pub const REGISTRATION_BY_ENROLMENT: usize = 0;
