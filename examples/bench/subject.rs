@@ -129,6 +129,9 @@ impl Subject {
         }
         let copied = Command::new("cp").args(["-a", "--reflink=auto"]).arg(&self.pristine).arg(&self.served).status();
         assert!(copied.expect("cp runs").success(), "the data are copied");
+        // What is still to be written of the copy would be waited for by the server's first commits.
+        let written = Command::new("sync").arg("--file-system").arg(&self.served).status();
+        assert!(written.expect("sync runs").success(), "the copy is on the disk");
         self.used = [0; 3];
         self.start(&self.served.clone());
     }
