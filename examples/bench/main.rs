@@ -104,6 +104,8 @@ fn compare(arguments: &Arguments, scratch: &std::path::Path, enrolments: usize, 
     let mut large = Subject::prepare(Kind::Countersign, &arguments.programs, scratch, enrolments);
     for _ in 0..arguments.rounds {
         for subject in [&mut small, &mut large] {
+            // The small one has to begin anew each time, so the large one does too.
+            subject.restart();
             let measured = measure(subject, Workload::Right, 64, 1_000);
             report.add(subject.name(), Workload::Right, 64, measured);
         }

@@ -122,7 +122,7 @@ impl Subject {
     }
 
     /// Serve a fresh copy of the data, read once so that it is warm.
-    fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.stop();
         if self.served.exists() {
             std::fs::remove_dir_all(&self.served).expect("the old copy goes");
@@ -193,23 +193,24 @@ impl Subject {
         (first..first + most).map(|n| request(workload, n)).collect()
     }
 
-    /// CPU seconds, of user and system, that the process has used so far.
+    /// CPU seconds, of user and system, that the process's threads have used so far, to the nanosecond.
     pub(crate) fn cpu_seconds(&self) -> f64 {
-        let stat = self.proc("stat");
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-        let ticks = |at: usize| fields.get(at).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default();
-        (ticks(11) + ticks(12)) / 100.0
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process_id())).into_iter().flatten().flatten();
+        let nanoseconds = threads.filter_map(|thread| {
+            let used = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            used.split(' ').next()?.parse::<f64>().ok()
+        });
+        nanoseconds.sum::<f64>() / 1e9
     }
 
     fn anonymous_kib(&self) -> u64 {
-        let status = self.proc("status");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
         line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
     }
 
-    fn proc(&self, file: &str) -> String {
-        let id = self.process.as_ref().map(Child::id).unwrap_or_default();
-        std::fs::read_to_string(format!("/proc/{id}/{file}")).unwrap_or_default()
+    fn process_id(&self) -> u32 {
+        self.process.as_ref().map(Child::id).unwrap_or_default()
     }
 }
 

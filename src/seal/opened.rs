@@ -120,7 +120,7 @@ mod tests {
             opened.remember("token", &n.to_be_bytes(), b"sealed", None, Arc::new(n));
             assert!(opened.lock().len() <= MOST);
         }
-        opened.remember("token", b"long", &[0; LONGEST + 1], Some(1), Arc::new(7_u32));
+        opened.remember("token", b"long", &vec![0; LONGEST + 1], Some(1), Arc::new(7_u32));
         assert!(opened.current::<u32>("token", b"long", 1).is_none());
     }
 }

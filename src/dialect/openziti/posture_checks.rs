@@ -7,7 +7,7 @@ use super::error::Error;
 use super::input::Fields;
 use super::listing::Page;
 use super::request::Api;
-use super::route::{Call, Door, Plan, Route};
+use super::route::{Call, Door, Plan, Route, written};
 use super::wire::{Base, Reply, links};
 use crate::engine::edge::checks::{self, Change};
 use crate::engine::edge::named;
@@ -110,19 +110,11 @@ fn patch(call: &mut Call<'_>) -> Result<Plan, Error> {
 }
 
 fn update(call: &Call<'_>, change: Change) -> Result<Plan, Error> {
-    let (scope, id) = (call.scope.clone(), call.id()?.to_owned());
-    Ok(Plan::write(move |tx, access, _| {
-        checks::update(tx, access, &scope, &id, &change)?;
-        Ok(Reply::empty())
-    }))
+    written(call, move |tx, access, scope, id| checks::update(tx, access, scope, id, &change))
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let (scope, id) = (call.scope.clone(), call.id()?.to_owned());
-    Ok(Plan::write(move |tx, access, _| {
-        checks::delete(tx, access, &scope, &id)?;
-        Ok(Reply::empty())
-    }))
+    written(call, checks::delete)
 }
 
 fn change(fields: &Fields) -> Result<Change, Error> {

@@ -10,8 +10,8 @@ use super::error::Error;
 use super::input::Fields;
 use super::request::{Api, Head};
 use super::wire::Reply;
-use crate::engine::edge::Doer;
 use crate::engine::edge::access::Caller;
+use crate::engine::edge::{self, Doer};
 use crate::engine::passwords::Permit;
 use crate::engine::{Access, Engine};
 use crate::model::edge::permission::{Action, Noun};
@@ -140,6 +140,18 @@ impl Plan {
     pub(super) fn hashing(job: impl FnOnce(&Engine, &Permit) -> Result<Self, Error> + Send + 'static) -> Self {
         Self::Hashing(Box::new(job))
     }
+}
+
+/// A write to what the path names, of whose success there is nothing to tell.
+pub(super) fn written(
+    call: &Call<'_>,
+    mut job: impl FnMut(&mut dyn Tx, &Access, &Scope, &str) -> Result<(), edge::Error> + Send + 'static,
+) -> Result<Plan, Error> {
+    let (scope, id) = (call.scope.clone(), call.id()?.to_owned());
+    Ok(Plan::write(move |tx, access, _| {
+        job(tx, access, &scope, &id)?;
+        Ok(Reply::empty())
+    }))
 }
 
 /// What a path comes to.

@@ -7,7 +7,7 @@ use super::error::Error;
 use super::input::Fields;
 use super::listing::Page;
 use super::request::Api;
-use super::route::{Call, Door, Plan, Route};
+use super::route::{Call, Door, Plan, Route, written};
 use super::wire::{Base, Reply, links};
 use crate::engine::edge::named;
 use crate::engine::edge::service_policies::{self, Change};
@@ -104,19 +104,11 @@ fn patch(call: &mut Call<'_>) -> Result<Plan, Error> {
 }
 
 fn update(call: &Call<'_>, change: Change) -> Result<Plan, Error> {
-    let (scope, id) = (call.scope.clone(), call.id()?.to_owned());
-    Ok(Plan::write(move |tx, access, _| {
-        service_policies::update(tx, access, &scope, &id, &change)?;
-        Ok(Reply::empty())
-    }))
+    written(call, move |tx, access, scope, id| service_policies::update(tx, access, scope, id, &change))
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let (scope, id) = (call.scope.clone(), call.id()?.to_owned());
-    Ok(Plan::write(move |tx, access, _| {
-        service_policies::delete(tx, access, &scope, &id)?;
-        Ok(Reply::empty())
-    }))
+    written(call, service_policies::delete)
 }
 
 fn change(fields: &Fields) -> Result<Change, Error> {

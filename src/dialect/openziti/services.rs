@@ -8,7 +8,7 @@ use super::input::Fields;
 use super::listing::Page;
 use super::posture_checks::seconds;
 use super::request::Api;
-use super::route::{Call, Door, Plan, Route};
+use super::route::{Call, Door, Plan, Route, written};
 use super::wire::{Base, Reply, links, merge, time};
 use crate::engine::edge::access::Caller;
 use crate::engine::edge::services::{self, Change, Granted, Granting};
@@ -175,19 +175,11 @@ fn patch(call: &mut Call<'_>) -> Result<Plan, Error> {
 }
 
 fn update(call: &Call<'_>, change: Change) -> Result<Plan, Error> {
-    let (scope, id) = (call.scope.clone(), call.id()?.to_owned());
-    Ok(Plan::write(move |tx, access, _| {
-        services::update(tx, access, &scope, &id, &change)?;
-        Ok(Reply::empty())
-    }))
+    written(call, move |tx, access, scope, id| services::update(tx, access, scope, id, &change))
 }
 
 fn delete(call: &mut Call<'_>) -> Result<Plan, Error> {
-    let (scope, id) = (call.scope.clone(), call.id()?.to_owned());
-    Ok(Plan::write(move |tx, access, _| {
-        services::delete(tx, access, &scope, &id)?;
-        Ok(Reply::empty())
-    }))
+    written(call, services::delete)
 }
 
 fn change(fields: &Fields) -> Result<Change, Error> {

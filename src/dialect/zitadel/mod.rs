@@ -29,7 +29,6 @@ mod sent;
 mod session;
 mod session_token;
 mod settings;
-mod text_query;
 mod user;
 
 use super::Bodies;

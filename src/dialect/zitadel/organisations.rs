@@ -6,8 +6,8 @@ use super::error::Error;
 use super::message::{enumeration, message};
 use super::method::{Api, Call, Method, Plan};
 use super::organisation;
+use super::search::TextMethod;
 use super::settings::Empty;
-use super::text_query::TextQueryMethod;
 use crate::engine::namespaces;
 use crate::model::namespace::Scope;
 use crate::model::revision::Revision;
@@ -51,7 +51,7 @@ message! {
 
     struct NameQuery("OrganizationNameQuery") {
         name: String where super::rule::NAME,
-        method: TextQueryMethod,
+        method: TextMethod,
     }
 
     struct IdQuery("OrganizationIDQuery") {
@@ -120,7 +120,7 @@ impl Old {
 impl Query {
     fn finds(&self, scope: &Scope) -> Result<bool, Error> {
         match (&self.name_query, &self.id_query, &self.default_query) {
-            (Some(NameQuery { name: sought, method }), ..) => Ok(method.finds(&name(scope), sought)),
+            (Some(NameQuery { name: sought, method }), ..) => Ok(method.fits(&name(scope), sought)),
             (_, Some(IdQuery { id }), _) => Ok(organisation::id_of(&scope.id) == *id),
             (.., Some(Empty {})) => Ok(scope.id.is_root()),
             (None, None, None) => Err(Error::invalid("GRPC-Sfefs", "List.Query.Invalid")),

@@ -91,3 +91,24 @@ impl MomentMethod {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_method_finds_what_it_says() {
+        let finds = |method: TextMethod| {
+            [("Acme", "Acme"), ("Acme", "acme"), ("Acme", "Ac"), ("Acme", "ME"), ("Acme", "cm")]
+                .map(|(text, sought)| method.fits(text, sought))
+        };
+        assert_eq!(finds(TextMethod::Equals), [true, false, false, false, false]);
+        assert_eq!(finds(TextMethod::EqualsIgnoreCase), [true, true, false, false, false]);
+        assert_eq!(finds(TextMethod::StartsWith), [true, false, true, false, false]);
+        assert_eq!(finds(TextMethod::StartsWithIgnoreCase), [true, true, true, false, false]);
+        assert_eq!(finds(TextMethod::Contains), [true, false, true, false, true]);
+        assert_eq!(finds(TextMethod::ContainsIgnoreCase), [true; 5]);
+        assert_eq!(finds(TextMethod::EndsWith), [true, false, false, false, false]);
+        assert_eq!(finds(TextMethod::EndsWithIgnoreCase), [true, true, false, true, false]);
+    }
+}
