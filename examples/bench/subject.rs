@@ -158,12 +158,26 @@ impl Subject {
         for _ in 0..600_000 {
             if answers(self.address) {
                 self.start_ms = SystemClock.now().since(started).as_secs_f64() * 1e3;
+                self.rest();
                 self.idle_kib = self.anonymous_kib();
                 return;
             }
             pause(Duration::from_millis(1));
         }
         panic!("{} does not answer", self.name);
+    }
+
+    /// Wait until what a server does in the background when it starts is done.
+    fn rest(&self) {
+        let mut used = self.cpu_seconds();
+        for _ in 0..100 {
+            pause(Duration::from_millis(50));
+            let now_used = self.cpu_seconds();
+            if now_used - used < 1e-3 {
+                return;
+            }
+            used = now_used;
+        }
     }
 
     fn stop(&mut self) {
