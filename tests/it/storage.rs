@@ -448,7 +448,8 @@ fn the_log_stays_short_though_a_snapshot_is_kept_after_each_write() {
         assert!(get(&store, &PLAIN, "0", NOW).is_some());
         longest = longest.max(std::fs::metadata(dir.path().join("a.db-wal")).unwrap().len());
     }
-    assert!(longest < 16 << 20, "{longest} bytes");
+    // All of it together would be 40 MiB and more.
+    assert!(longest < 24 << 20, "{longest} bytes");
 }
 
 #[test]
