@@ -6,6 +6,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
 
 use crate::dialect::body::{Fault, HungUp};
 use crate::engine::approle;
@@ -153,11 +154,16 @@ impl Error {
         if self.status == StatusCode::REQUEST_TIMEOUT {
             return frame(self.status).body(BoxBody::new(HungUp));
         }
-        match &self.data {
-            None => frame(self.status).json(serde_json::json!({ "errors": self.texts })),
-            Some(data) => frame(self.status).json(serde_json::json!({ "errors": self.texts, "data": data })),
-        }
+        frame(self.status).json(Body { data: self.data.as_ref(), errors: &self.texts })
     }
+}
+
+/// An error on the wire.
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a serde_json::Value>,
+    errors: &'a [String],
 }
 
 /// The start of every response.
