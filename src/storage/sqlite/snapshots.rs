@@ -126,19 +126,26 @@ fn end(connection: &Connection) -> Result<(), Error> {
 mod tests {
     use super::*;
 
+    /// A connection that writes to a table without rows.
+    fn writer(path: &Path) -> Connection {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | UNSHARED;
+        let writer = Connection::open_with_flags_and_vfs(path, flags, VFS).unwrap();
+        writer.pragma_update(None, "journal_mode", "WAL").unwrap();
+        writer.execute_batch("CREATE TABLE t (n)").unwrap();
+        writer
+    }
+
+    fn count(connection: &Connection) -> rusqlite::Result<i64> {
+        connection.query_row("SELECT COUNT(*) FROM t", [], |row| row.get(0))
+    }
+
     #[test]
     fn a_snapshot_taken_while_a_commit_is_under_way_has_no_mark() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.db");
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | UNSHARED;
-        let writer = Connection::open_with_flags_and_vfs(&path, flags, VFS).unwrap();
-        writer.pragma_update(None, "journal_mode", "WAL").unwrap();
-        writer.execute_batch("CREATE TABLE t (n)").unwrap();
+        let writer = writer(&path);
         let readers = Readers::new(&path, 5);
-        let seen = || {
-            let count = |connection: &Connection| connection.query_row("SELECT COUNT(*) FROM t", [], |row| row.get(0));
-            readers.read(|connection, mark| Ok((mark, count(connection)?))).unwrap()
-        };
+        let seen = || readers.read(|connection, mark| Ok((mark, count(connection)?))).unwrap();
         assert_eq!(seen(), (Some(5), 0));
         readers.will_be(6);
         // This one was taken before.
@@ -151,5 +158,18 @@ mod tests {
         assert_eq!(seen(), (None, 1));
         readers.renew(6);
         assert_eq!(seen(), (Some(6), 1));
+    }
+
+    #[test]
+    fn a_snapshot_is_taken_before_its_mark_is_told_and_not_at_the_first_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.db");
+        let writer = writer(&path);
+        let readers = Readers::new(&path, 5);
+        let seen = readers.read(|connection, mark| {
+            writer.execute_batch("INSERT INTO t VALUES (1)")?;
+            Ok((mark, count(connection)?))
+        });
+        assert_eq!(seen.unwrap(), (Some(5), 0));
     }
 }
