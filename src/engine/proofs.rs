@@ -150,7 +150,7 @@ pub(super) fn find(
                 Found::Wrong => Finding::Wrong(None),
                 Found::Right { step, present } => Finding::Right(Claim::Step {
                     number: bound.number,
-                    key: spent_key(access, key, bound.number),
+                    key: spent_key(access, key, &enrolment.entity, &enrolment.method, bound.number),
                     step,
                     present,
                     parameters: authenticator.parameters.clone(),
@@ -483,10 +483,10 @@ pub(super) fn count_try(tx: &mut dyn Tx, access: &Access, slot: BlindKey) -> Res
 /// Take the spent steps of `enrolment` to the keys they go by once `to` has it.
 pub(super) fn carry_over(tx: &mut dyn Tx, access: &Access, enrolment: &Enrolment, to: &EntityId) -> Result<(), Error> {
     let now = tx.now();
-    let [from, to] = [&enrolment.entity, to].map(|entity| enrolment_key(access, entity, &enrolment.method));
+    let keys = [&enrolment.entity, to].map(|entity| (entity, enrolment_key(access, entity, &enrolment.method)));
     for bound in &enrolment.authenticators {
         let Authenticator::Totp(totp::Authenticator { parameters, .. }) = &bound.authenticator else { continue };
-        let [old, new] = [from, to].map(|key| spent_key(access, key, bound.number));
+        let [old, new] = keys.map(|(entity, key)| spent_key(access, key, entity, &enrolment.method, bound.number));
         let last = totp::step_at(now.plus(GRACE), parameters.period_secs).forward(parameters.skew.into());
         let mut step = totp::step_at(now.minus(GRACE), parameters.period_secs);
         while step <= last {

@@ -514,14 +514,12 @@ impl Stored for Enrolment {
     }
 }
 
-/// What the accepted steps of an authenticator of the enrolment called `enrolment` go by: the first one's, by the enrolment's own key.
-pub fn spent_key(access: &Access, enrolment: BlindKey, number: u32) -> BlindKey {
+/// What the accepted steps of an authenticator go by that `entity` has under `method`, in the enrolment called `enrolment`: the first one's, by the
+/// enrolment's own key.
+pub fn spent_key(access: &Access, enrolment: BlindKey, entity: &EntityId, method: &MethodId, number: u32) -> BlindKey {
     match number {
         0 => enrolment,
-        number => {
-            let enrolment = data_encoding::HEXLOWER.encode(enrolment.as_ref());
-            access.blind("authenticator", &[&enrolment, &number.to_string()])
-        }
+        number => access.blind("authenticator", &[entity.as_str(), method.as_str(), &number.to_string()]),
     }
 }
 
