@@ -214,7 +214,9 @@ impl Subject {
             let used = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
             used.split(' ').next()?.parse::<f64>().ok()
         });
-        nanoseconds.sum::<f64>() / 1e9
+        let seconds = nanoseconds.sum::<f64>() / 1e9;
+        assert!(seconds > 0.0, "the kernel tells how long a thread has run");
+        seconds
     }
 
     fn anonymous_kib(&self) -> u64 {
